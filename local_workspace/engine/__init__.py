@@ -1,0 +1,1 @@
+"""Does the work that takes time; knows no HTTP."""

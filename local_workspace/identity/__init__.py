@@ -1,0 +1,1 @@
+"""Who may ask: certificates, tokens and their check."""

@@ -1,0 +1,1 @@
+"""What runs inside a job; imports nothing of the server."""

@@ -1,0 +1,153 @@
+"""Routes of Azure Resource Manager."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends
+
+from local_workspace.errors import BadRequest, NotFound, NotImplementedHere
+from local_workspace.http import (
+    WORKSPACE_SCOPE,
+    JSONResponse,
+    get_workspace,
+    json_body,
+    sdk,
+    the_workspace,
+)
+from local_workspace.services.arm import wire
+from local_workspace.store.tables.arm import ResourceRow
+from local_workspace.workspace import LocalWorkspace
+
+router = APIRouter(tags=["arm"])
+
+_GROUP = "/subscriptions/{subscription_id}/resourceGroups/{resource_group}"
+_WORKSPACES = "/providers/Microsoft.MachineLearningServices/workspaces"
+_EDITABLE = ("description", "friendlyName", "imageBuildCompute", "containerRegistry")
+
+
+def _subscription(
+    subscription_id: str, workspace: LocalWorkspace = Depends(the_workspace)
+) -> LocalWorkspace:
+    if subscription_id.lower() != workspace.settings.subscription_id.lower():
+        raise NotFound(
+            f"The subscription '{subscription_id}' could not be found.",
+            code="SubscriptionNotFound",
+        )
+    return workspace
+
+
+def _group(
+    resource_group: str, workspace: LocalWorkspace = Depends(_subscription)
+) -> LocalWorkspace:
+    if resource_group.lower() != workspace.settings.resource_group.lower():
+        raise NotFound(
+            f"Resource group '{resource_group}' could not be found.", code="ResourceGroupNotFound"
+        )
+    return workspace
+
+
+def editable_of(workspace: LocalWorkspace) -> dict[str, Any]:
+    """Tags, description and the like of the workspace, as last changed."""
+    with workspace.database.read() as session:
+        row = session.get(ResourceRow, workspace.settings.scope.lower())
+        return dict(row.editable) if row is not None else {}
+
+
+@router.get("/subscriptions", openapi_extra=sdk("Workspace.from_config"))
+def list_subscriptions(workspace: LocalWorkspace = Depends(the_workspace)) -> JSONResponse:
+    """List the subscriptions of the signed-in identity."""
+    return JSONResponse({"value": [wire.subscription(workspace)]})
+
+
+@router.get("/subscriptions/{subscription_id}", openapi_extra=sdk("Workspace.from_config"))
+def get_subscription(workspace: LocalWorkspace = Depends(_subscription)) -> JSONResponse:
+    """Describe one subscription."""
+    return JSONResponse(wire.subscription(workspace))
+
+
+@router.get("/tenants", openapi_extra=sdk("Workspace.from_config"))
+def list_tenants(workspace: LocalWorkspace = Depends(the_workspace)) -> JSONResponse:
+    """List the tenants of the signed-in identity."""
+    tenant_id = workspace.settings.tenant_id
+    return JSONResponse({"value": [{"id": f"/tenants/{tenant_id}", "tenantId": tenant_id}]})
+
+
+@router.get(
+    "/subscriptions/{subscription_id}/resourceGroups", openapi_extra=sdk("Workspace.create")
+)
+@router.get(
+    "/subscriptions/{subscription_id}/resourcegroups", openapi_extra=sdk("Workspace.create")
+)
+def list_resource_groups(workspace: LocalWorkspace = Depends(_subscription)) -> JSONResponse:
+    """List the resource groups of a subscription."""
+    return JSONResponse({"value": [wire.resource_group(workspace)]})
+
+
+@router.get(_GROUP, openapi_extra=sdk("Workspace.create"))
+def get_resource_group(workspace: LocalWorkspace = Depends(_group)) -> JSONResponse:
+    """Describe a resource group."""
+    return JSONResponse(wire.resource_group(workspace))
+
+
+@router.get(
+    "/subscriptions/{subscription_id}" + _WORKSPACES, openapi_extra=sdk("Workspace.list")
+)
+def list_workspaces(workspace: LocalWorkspace = Depends(_subscription)) -> JSONResponse:
+    """List the workspaces of a subscription."""
+    return JSONResponse({"value": [wire.workspace_resource(workspace, editable_of(workspace))]})
+
+
+@router.get(_GROUP + _WORKSPACES, openapi_extra=sdk("Workspace.list"))
+def list_workspaces_of_group(workspace: LocalWorkspace = Depends(_group)) -> JSONResponse:
+    """List the workspaces of a resource group."""
+    return JSONResponse({"value": [wire.workspace_resource(workspace, editable_of(workspace))]})
+
+
+@router.get(WORKSPACE_SCOPE, openapi_extra=sdk("Workspace.from_config, Workspace.get"))
+@router.get(
+    "/rp/workspaces" + WORKSPACE_SCOPE, openapi_extra=sdk("Workspace.from_config, Workspace.get")
+)
+def get_one_workspace(workspace: LocalWorkspace = Depends(get_workspace)) -> JSONResponse:
+    """Describe the workspace."""
+    return JSONResponse(wire.workspace_resource(workspace, editable_of(workspace)))
+
+
+@router.patch(WORKSPACE_SCOPE, openapi_extra=sdk("Workspace.update, Workspace.add_tags"))
+def update_workspace(
+    workspace: LocalWorkspace = Depends(get_workspace), body: Any = Depends(json_body)
+) -> JSONResponse:
+    """Change description, friendly name, tags or the image build compute."""
+    if not isinstance(body, dict):
+        raise BadRequest("The body must be a JSON object with 'tags' and 'properties'.")
+    properties = body.get("properties") or {}
+    changes = {name: properties[name] for name in _EDITABLE if properties.get(name) is not None}
+    if body.get("tags") is not None:
+        changes["tags"] = body["tags"]
+    with workspace.database.write() as session:
+        key = workspace.settings.scope.lower()
+        row = session.get(ResourceRow, key)
+        if row is None:
+            row = ResourceRow(resource_id=key, editable={})
+            session.add(row)
+        row.editable = {**row.editable, **changes}
+        editable = dict(row.editable)
+    return JSONResponse(wire.workspace_resource(workspace, editable))
+
+
+@router.put(WORKSPACE_SCOPE, openapi_extra=sdk("not available: Workspace.create"))
+def create_workspace() -> JSONResponse:
+    """Answer that a workspace is made by `python -m local_workspace start --root DIR`."""
+    raise NotImplementedHere(
+        "The local workspace does not make further workspaces through Workspace.create. Start "
+        "another one with `python -m local_workspace start --root DIR`."
+    )
+
+
+@router.delete(WORKSPACE_SCOPE, openapi_extra=sdk("not available: Workspace.delete"))
+def delete_workspace() -> JSONResponse:
+    """Answer that a workspace is deleted by `python -m local_workspace reset`."""
+    raise NotImplementedHere(
+        "Workspace.delete is not available here, so that no script can take its own ground away. "
+        "Delete all state with `python -m local_workspace reset`."
+    )

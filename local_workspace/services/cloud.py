@@ -1,0 +1,150 @@
+"""Cloud metadata, managed identity, discovery, health: what a client asks before anything else."""
+
+from __future__ import annotations
+
+import hmac
+import os
+from datetime import datetime, timezone
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+
+from local_workspace import __version__
+from local_workspace.errors import BadRequest, Forbidden, NotFound
+from local_workspace.http import JSONResponse, sdk, the_workspace
+from local_workspace.settings import CLOUD_NAME
+from local_workspace.workspace import LocalWorkspace
+
+router = APIRouter(tags=["discovery"])
+
+
+@router.get("/health", openapi_extra=sdk("python -m local_workspace status"))
+def health(workspace: LocalWorkspace = Depends(the_workspace)) -> JSONResponse:
+    """Say that the server is up, and which workspace it is."""
+    return JSONResponse(
+        {
+            "status": "healthy",
+            "version": __version__,
+            "pid": os.getpid(),
+            "workspaceId": workspace.settings.workspace_id,
+        }
+    )
+
+
+@router.get("/metadata/endpoints", openapi_extra=sdk("import azureml.core"))
+def cloud_metadata(workspace: LocalWorkspace = Depends(the_workspace)) -> JSONResponse:
+    """Describe this cloud, in the form of Azure Stack's and Azure's own metadata endpoint."""
+    return JSONResponse([cloud_description(workspace)])
+
+
+def cloud_description(workspace: LocalWorkspace) -> dict[str, Any]:
+    """Endpoints and suffixes of this cloud; every one of them is this server."""
+    origin, suffix = workspace.origin, workspace.storage_suffix
+    # The SDK joins paths to the resource manager with a slash of their own.
+    return {
+        "name": CLOUD_NAME,
+        "portal": origin,
+        "authentication": {
+            "loginEndpoint": origin,
+            "audiences": [f"{origin}/", origin],
+            "tenant": workspace.settings.tenant_id,
+            "identityProvider": "AAD",
+        },
+        "resourceManager": origin,
+        "sqlManagement": origin,
+        "batch": origin,
+        "gallery": origin,
+        "media": origin,
+        "graph": origin,
+        "graphAudience": origin,
+        "microsoftGraphResourceId": origin,
+        "vmImageAliasDoc": origin,
+        "activeDirectoryDataLake": origin,
+        "appInsightsResourceId": origin,
+        "logAnalyticsResourceId": origin,
+        "synapseAnalyticsResourceId": origin,
+        "appInsightsTelemetryChannelResourceId": origin,
+        "attestationResourceId": origin,
+        "ossrdbmsResourceId": origin,
+        "suffixes": {
+            "storage": suffix,
+            "storageSyncEndpointSuffix": suffix,
+            "keyVaultDns": "vault.local",
+            "mhsmDns": "mhsm.local",
+            "sqlServerHostname": "sql.local",
+            "mysqlServerEndpoint": "mysql.local",
+            "postgresqlServerEndpoint": "postgres.local",
+            "mariadbServerEndpoint": "mariadb.local",
+            "azureDataLakeStoreFileSystem": suffix,
+            "azureDataLakeAnalyticsCatalogAndJob": suffix,
+            "synapseAnalytics": "synapse.local",
+            "acrLoginServer": "acr.local",
+            "attestationEndpoint": "attestation.local",
+        },
+    }
+
+
+@router.get("/msi/token", openapi_extra=sdk("MsiAuthentication"))
+def managed_identity_token(
+    request: Request, workspace: LocalWorkspace = Depends(the_workspace)
+) -> JSONResponse:
+    """Give a token to whoever knows the managed identity's secret (App Service, 2017-09-01)."""
+    return _token(workspace, request.headers.get("secret", ""), request.query_params)
+
+
+@router.post("/msi/token", openapi_extra=sdk("MsiAuthentication"))
+async def managed_identity_token_by_form(
+    request: Request, workspace: LocalWorkspace = Depends(the_workspace)
+) -> JSONResponse:
+    """The same for clients that post a form."""
+    form = await request.form()
+    return _token(workspace, request.headers.get("secret", ""), form)
+
+
+def _token(workspace: LocalWorkspace, secret: str, parameters: Any) -> JSONResponse:
+    if not hmac.compare_digest(secret.encode(), workspace.settings.msi_secret.encode()):
+        raise Forbidden(
+            "The secret of the managed identity (MSI_SECRET) is not the one of this workspace. "
+            "Bring .env up to date with `python -m local_workspace env`.",
+            code="AuthenticationFailed",
+        )
+    resource = parameters.get("resource")
+    if not resource:
+        raise BadRequest("The parameter 'resource' is missing: which service is the token for?")
+    token, expires = workspace.tokens.issue(resource)
+    # The 2017-09-01 version of this protocol writes dates, not seconds.
+    expires_on = datetime.fromtimestamp(expires, timezone.utc).strftime("%m/%d/%Y %H:%M:%S +00:00")
+    return JSONResponse(
+        {
+            "access_token": token,
+            "expires_on": expires_on,
+            "resource": resource,
+            "token_type": "Bearer",
+            "client_id": workspace.settings.client_id,
+        }
+    )
+
+
+@router.get(
+    "/discovery/workspaces/{workspace_id}/{ticket}", openapi_extra=sdk("Workspace.from_config")
+)
+def discover(
+    workspace_id: str, ticket: str, workspace: LocalWorkspace = Depends(the_workspace)
+) -> JSONResponse:
+    """Name the address of every service: all are this server."""
+    if not workspace.tokens.is_ticket(f"discovery/{workspace_id}", ticket):
+        raise NotFound(f"There is no workspace '{workspace_id}' here.", code="ResourceNotFound")
+    origin = workspace.origin
+    names = (
+        "api",
+        "cert",
+        "catalog",
+        "experimentation",
+        "gallery",
+        "history",
+        "hyperdrive",
+        "modelmanagement",
+        "pipelines",
+        "studio",
+    )
+    return JSONResponse({name: origin for name in names})

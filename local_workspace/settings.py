@@ -1,0 +1,96 @@
+"""Names, ids and secrets of one local workspace, kept in `workspace.json`."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import os
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local_workspace.clock import iso, utc_now
+
+# Fixed, so that a config.json stays valid when the workspace behind it is made anew.
+SUBSCRIPTION_ID = "10ca1000-0000-4000-8000-000000000001"
+TENANT_ID = "10ca1000-0000-4000-8000-000000000002"
+RESOURCE_GROUP = "local"
+WORKSPACE_NAME = "local-workspace"
+STORAGE_ACCOUNT = "localworkspace"
+CLOUD_NAME = "LocalWorkspaceCloud"
+REGION = "local"
+DEFAULT_PORT = 7443
+
+
+class BrokenSettings(Exception):
+    """`workspace.json` exists and cannot be read."""
+
+
+def _guid() -> str:
+    return str(uuid.uuid4())
+
+
+def _storage_key() -> str:
+    # An Azure storage key is 64 random bytes in base64.
+    return base64.b64encode(secrets.token_bytes(64)).decode()
+
+
+@dataclass
+class Settings:
+    """What makes one local workspace itself.
+
+    `workspace_id` is new for every workspace that is made: the SDK keeps a cache of snapshots
+    under its hash and would otherwise believe that the new workspace has the old one's files.
+    """
+
+    workspace_id: str = field(default_factory=_guid)
+    principal_id: str = field(default_factory=_guid)
+    client_id: str = field(default_factory=_guid)
+    created: str = field(default_factory=lambda: iso(utc_now()) or "")
+    subscription_id: str = SUBSCRIPTION_ID
+    tenant_id: str = TENANT_ID
+    resource_group: str = RESOURCE_GROUP
+    workspace_name: str = WORKSPACE_NAME
+    region: str = REGION
+    storage_account: str = STORAGE_ACCOUNT
+    storage_key: str = field(default_factory=_storage_key, repr=False)
+    msi_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    signing_key: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
+    port: int = 0
+    database_url: str | None = None
+
+    @property
+    def scope(self) -> str:
+        """The workspace's resource id in Azure Resource Manager."""
+        return (
+            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.workspace_name}"
+        )
+
+    def save(self, path: Path) -> None:
+        """Write to `path`, readable by the owner only, complete or not at all."""
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(dataclasses.asdict(self), file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Settings:
+        """Read `path`.
+
+        Raises FileNotFoundError when there is none and BrokenSettings when it is not understood.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**values)
+        except (ValueError, TypeError) as error:
+            raise BrokenSettings(
+                f"{path} cannot be read ({error}). Restore the file, or delete all state with "
+                "`python -m local_workspace reset`."
+            ) from error

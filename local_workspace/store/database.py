@@ -1,0 +1,87 @@
+"""One database a workspace: SQLite in a file, or whatever SQLAlchemy reaches by URL."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
+
+from local_workspace.store import tables  # noqa: F401  (makes Base know every table)
+from local_workspace.store.base import Base
+
+_WRITES = "local_workspace_writes"
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+class Database:
+    """Sessions on the records of one workspace.
+
+    `read()` sees one consistent state. `write()` is one transaction: all of it is kept, or none,
+    also when the process is killed half-way.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._sqlite = url.startswith("sqlite")
+        options: dict[str, Any] = {"future": True, "json_serializer": _dumps}
+        if self._sqlite:
+            options["connect_args"] = {"check_same_thread": False, "timeout": 60}
+            options["poolclass"] = QueuePool
+            options["pool_size"] = 16
+            options["max_overflow"] = 48
+        self.engine: Engine = create_engine(url, **options)
+        if self._sqlite:
+            _teach_sqlite(self.engine)
+        self._writing_engine = self.engine.execution_options(**{_WRITES: True})
+        # SQLite lets one writer in and makes the others poll; waiting here instead is fair and
+        # wakes at once.
+        self._one_writer = threading.Lock() if self._sqlite else nullcontext()
+        Base.metadata.create_all(self.engine)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that only reads; what it would change is not kept."""
+        with Session(self.engine, future=True, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session whose changes are committed together at the end, or not at all on an error."""
+        with (
+            self._one_writer,
+            Session(self._writing_engine, future=True, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.engine.dispose()
+
+
+def _teach_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # The driver's own transactions start too late for BEGIN IMMEDIATE; ours are explicit.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        # With WAL this is safe against a killed process; only a power cut may cost the last
+        # transactions, never the file.
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
