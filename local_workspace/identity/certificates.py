@@ -28,9 +28,9 @@ class Certificates:
             self.folder.mkdir(parents=True, exist_ok=True)
             # RSA, because every TLS stack in the SDK's dependencies takes it.
             authority = trustme.CA(
-                organization_name="Local workspace", key_type=trustme.KeyType.RSA
+                organization_name="Local workspace", key_type=trustme.KeyType.ECDSA
             )
-            server = authority.issue_cert(*_NAMES, key_type=trustme.KeyType.RSA)
+            server = authority.issue_cert(*_NAMES, key_type=trustme.KeyType.ECDSA)
             _write_private(self.server, server.private_key_and_cert_chain_pem.bytes())
             _write_private(self.authority, authority.cert_pem.bytes())
         self._write_bundle()

@@ -1,0 +1,88 @@
+"""The environment variables that lead a program to a local workspace, and how to be rid of them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+
+from local_workspace.identity.certificates import Certificates
+from local_workspace.paths import Paths
+from local_workspace.settings import CLOUD_NAME, Settings
+
+_LOOPBACK = ("localhost", "127.0.0.1")
+
+
+def client_environment(
+    paths: Paths, settings: Settings, base: Mapping[str, str], *, all_roots: bool = False
+) -> dict[str, str]:
+    """What a program needs in its environment so that its SDK works on this workspace.
+
+    `base` is the environment to start from: exceptions from a proxy are added to those it has.
+    With `all_roots` the program also trusts the usual certificate authorities, at some 20 ms for
+    every connection the SDK opens.
+    """
+    origin = f"https://localhost:{settings.port}"
+    certificates = Certificates(paths.certificates)
+    roots = str(certificates.bundle if all_roots else certificates.authority)
+    return {
+        "ARM_CLOUD_METADATA_URL": f"{origin}/metadata/endpoints",
+        "AZUREML_CURRENT_CLOUD": CLOUD_NAME,
+        "MSI_ENDPOINT": f"{origin}/msi/token",
+        "MSI_SECRET": settings.msi_secret,
+        "REQUESTS_CA_BUNDLE": roots,
+        "SSL_CERT_FILE": roots,
+        # The SDK keeps the first metadata it ever sees in this folder and ignores the URL from
+        # then on: a folder for each port keeps a workspace that moved reachable.
+        "AZURE_CONFIG_DIR": str(paths.sdk / f"azure-{settings.port}"),
+        "no_proxy": _without_proxy(base.get("no_proxy", "")),
+        "NO_PROXY": _without_proxy(base.get("NO_PROXY", "")),
+        "AZURE_STORAGE_ACCOUNT": settings.storage_account,
+        "AZURE_STORAGE_KEY": settings.storage_key,
+        "HBI_WORKSPACE_JOB": "true",
+        "AZURE_CORE_COLLECT_TELEMETRY": "false",
+        "RSLEX_DISABLE_TELEMETRY": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+    }
+
+
+def _without_proxy(present: str) -> str:
+    names = [name.strip() for name in present.split(",") if name.strip()]
+    return ",".join([*names, *(name for name in _LOOPBACK if name not in names)])
+
+
+def env_lines(variables: Mapping[str, str]) -> str:
+    """`variables` as lines that python-dotenv and a shell read alike."""
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` without what redirects an SDK.
+
+    The server must not inherit it: importing MLflow loads the Azure ML plug-in, which fetches the
+    cloud metadata at once, and the server would wait for its own answer.
+    """
+    dropped = {
+        "ARM_CLOUD_METADATA_URL",
+        "AZUREML_CURRENT_CLOUD",
+        "AZURE_CONFIG_DIR",
+        "MSI_ENDPOINT",
+        "MSI_SECRET",
+        "MLFLOW_TRACKING_URI",
+        "MLFLOW_TRACKING_TOKEN",
+        "MLFLOW_RUN_ID",
+        "MLFLOW_EXPERIMENT_ID",
+        "MLFLOW_EXPERIMENT_NAME",
+    }
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name not in dropped and not name.startswith("AZUREML_RUN")
+    }
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        value = kept.get(name, "")
+        # A local workspace's own authority would make every other address untrusted.
+        if os.path.basename(os.path.dirname(value)) == "certificates":
+            del kept[name]
+    return kept

@@ -1,0 +1,120 @@
+"""The server process itself: lock, socket, certificates, then uvicorn until it is told to stop."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import sys
+
+import uvicorn
+
+from local_workspace import process
+from local_workspace.app import Application
+from local_workspace.identity.certificates import Certificates
+from local_workspace.paths import Paths
+from local_workspace.process import ProcessError, ServerLock, ServerState
+from local_workspace.settings import DEFAULT_PORT, BrokenSettings, Settings
+from local_workspace.workspace import LocalWorkspace
+
+log = logging.getLogger("local_workspace")
+
+# Connections that keep quiet are closed by the client first: a request that meets a closing
+# socket would fail for no fault of the user's.
+_KEEP_ALIVE_SECONDS = 120
+
+
+def serve(paths: Paths, port: int | None) -> None:
+    """Serve the workspace below `paths` until SIGTERM or SIGINT.
+
+    `port` None means the port of last time, or the default one; 0 means any free one. Raises
+    ProcessError when the root is served already, cannot be written, or the port is taken.
+    """
+    process.prepare_root(paths)
+    lock = ServerLock(paths)
+    if not lock.acquire():
+        print(f"A local workspace runs in {paths.root} already.", file=sys.stderr)
+        raise SystemExit(process.ALREADY_RUNNING)
+    settings = load_or_make_settings(paths)
+    listener = _listen(port, settings.port)
+    bound_port = listener.getsockname()[1]
+    if bound_port != settings.port:
+        settings.port = bound_port
+        settings.save(paths.settings)
+    certificates = Certificates(paths.certificates)
+    certificates.ensure()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    workspace = LocalWorkspace(paths, settings, bound_port)
+    config = uvicorn.Config(
+        Application(workspace),
+        ssl_certfile=str(certificates.server),
+        lifespan="on",
+        # The access log would hold URLs, and with them the signatures of SAS tokens.
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=5,
+        server_header=False,
+        ws="none",
+    )
+    process.write_state(
+        paths, ServerState(pid=os.getpid(), port=bound_port, workspace_id=settings.workspace_id)
+    )
+    log.info("Local workspace %s at https://localhost:%d", settings.workspace_id, bound_port)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def load_or_make_settings(paths: Paths) -> Settings:
+    """The settings of the root; a root without any becomes a new workspace.
+
+    Raises ProcessError when there are settings that cannot be read.
+    """
+    try:
+        return Settings.load(paths.settings)
+    except FileNotFoundError:
+        settings = Settings()
+        settings.save(paths.settings)
+        return settings
+    except BrokenSettings as error:
+        raise ProcessError(str(error)) from error
+
+
+def _listen(wanted: int | None, last: int) -> socket.socket:
+    if wanted is not None:
+        candidates = [wanted]
+    else:
+        # Moving to a free port is better than not starting: .env is printed anew on request.
+        candidates = [last or DEFAULT_PORT, 0]
+    for candidate in candidates:
+        try:
+            return _bound(candidate)
+        except OSError as error:
+            if candidate == candidates[-1]:
+                raise ProcessError(_why_not(candidate, error)) from error
+            log.warning(_why_not(candidate, error))
+    raise AssertionError("unreachable: the last candidate returns or raises")
+
+
+def _bound(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # Without this a restart would wait for old connections; two listeners still exclude another.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen(512)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _why_not(port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} is in use by another program. Choose another one with --port, or a free "
+            "one with --port 0."
+        )
+    return f"Port {port} cannot be opened ({error.strerror}). Choose another one with --port."
