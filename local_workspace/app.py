@@ -39,6 +39,7 @@ SERVICES = ("cloud", "arm")
 SERVICE_PREFIXES = frozenset(
     {
         "",
+        "adfs",
         "artifact",
         "content",
         "data",

@@ -30,6 +30,8 @@ def client_environment(
         "AZUREML_CURRENT_CLOUD": CLOUD_NAME,
         "MSI_ENDPOINT": f"{origin}/msi/token",
         "MSI_SECRET": settings.msi_secret,
+        # Only where it believes to be in App Service does the SDK send the secret.
+        "APPSETTING_WEBSITE_SITE_NAME": settings.workspace_name,
         "REQUESTS_CA_BUNDLE": roots,
         "SSL_CERT_FILE": roots,
         # The SDK keeps the first metadata it ever sees in this folder and ignores the URL from
@@ -69,6 +71,7 @@ def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
         "AZURE_CONFIG_DIR",
         "MSI_ENDPOINT",
         "MSI_SECRET",
+        "APPSETTING_WEBSITE_SITE_NAME",
         "MLFLOW_TRACKING_URI",
         "MLFLOW_TRACKING_TOKEN",
         "MLFLOW_RUN_ID",

@@ -19,9 +19,10 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# These have no token: the first two say where things are, the others check something else
-# (the managed identity's secret, the ticket of a discovery URL, the sign-in of the web pages).
-OPEN_PREFIXES = ("/health", "/metadata/", "/msi/", "/discovery/", "/studio")
+# These have no token: the first two say where things are, the third refuses every sign-in, and
+# the others check something else (the managed identity's secret, the ticket of a discovery URL,
+# the sign-in of the web pages).
+OPEN_PREFIXES = ("/health", "/metadata/", "/adfs/", "/msi/", "/discovery/", "/studio/")
 
 # The SDK writes the fixed words of a resource id in several spellings; routes know one.
 _FIXED_WORDS = re.compile(

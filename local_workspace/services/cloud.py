@@ -6,8 +6,10 @@ import hmac
 import os
 from datetime import datetime, timezone
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
 
 from local_workspace import __version__
 from local_workspace.errors import BadRequest, Forbidden, NotFound
@@ -16,6 +18,15 @@ from local_workspace.settings import CLOUD_NAME
 from local_workspace.workspace import LocalWorkspace
 
 router = APIRouter(tags=["discovery"])
+
+_NO_SIGN_IN = {
+    "error": "access_denied",
+    "error_description": (
+        "The local workspace knows no interactive sign-in: it signs in with MSI_ENDPOINT and "
+        "MSI_SECRET of .env, and one of them is missing or not of this workspace. Bring .env up "
+        "to date with `python -m local_workspace env`."
+    ),
+}
 
 
 @router.get("/health", openapi_extra=sdk("python -m local_workspace status"))
@@ -45,7 +56,7 @@ def cloud_description(workspace: LocalWorkspace) -> dict[str, Any]:
         "name": CLOUD_NAME,
         "portal": origin,
         "authentication": {
-            "loginEndpoint": origin,
+            "loginEndpoint": f"{origin}/adfs",
             "audiences": [f"{origin}/", origin],
             "tenant": workspace.settings.tenant_id,
             "identityProvider": "AAD",
@@ -85,6 +96,7 @@ def cloud_description(workspace: LocalWorkspace) -> dict[str, Any]:
 
 
 @router.get("/msi/token", openapi_extra=sdk("MsiAuthentication"))
+@router.get("/msi/token/", openapi_extra=sdk("MsiAuthentication"))
 def managed_identity_token(
     request: Request, workspace: LocalWorkspace = Depends(the_workspace)
 ) -> JSONResponse:
@@ -97,7 +109,7 @@ async def managed_identity_token_by_form(
     request: Request, workspace: LocalWorkspace = Depends(the_workspace)
 ) -> JSONResponse:
     """The same for clients that post a form."""
-    form = await request.form()
+    form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
     return _token(workspace, request.headers.get("secret", ""), form)
 
 
@@ -123,6 +135,40 @@ def _token(workspace: LocalWorkspace, secret: str, parameters: Any) -> JSONRespo
             "client_id": workspace.settings.client_id,
         }
     )
+
+
+@router.get("/adfs/.well-known/openid-configuration", openapi_extra=sdk("sign-in"))
+def sign_in_configuration(workspace: LocalWorkspace = Depends(the_workspace)) -> JSONResponse:
+    """Name the sign-in endpoints of this cloud.
+
+    When the managed identity refuses, the SDK turns to an interactive sign-in. The address ends
+    in `/adfs`, so that MSAL asks here and not at Microsoft's instance discovery; the endpoints
+    below then say what was wrong in the first place.
+    """
+    base = f"{workspace.origin}/adfs/oauth2"
+    return JSONResponse(
+        {
+            "issuer": f"{workspace.origin}/adfs",
+            "authorization_endpoint": f"{base}/authorize",
+            "token_endpoint": f"{base}/token",
+            "device_authorization_endpoint": f"{base}/devicecode",
+        }
+    )
+
+
+@router.post("/adfs/oauth2/devicecode", openapi_extra=sdk("sign-in"))
+@router.post("/adfs/oauth2/token", openapi_extra=sdk("sign-in"))
+def no_device_sign_in() -> JSONResponse:
+    """Refuse a sign-in by device code, saying how the local workspace signs in."""
+    return JSONResponse(_NO_SIGN_IN, status_code=400)
+
+
+@router.get("/adfs/oauth2/authorize", openapi_extra=sdk("sign-in"))
+def no_browser_sign_in(redirect_uri: str = "", state: str = "") -> Response:
+    """Refuse a sign-in by browser: back to the waiting program, on this machine only."""
+    if urlsplit(redirect_uri).hostname not in ("localhost", "127.0.0.1"):
+        raise BadRequest("A sign-in can only lead back to a program on this machine.")
+    return RedirectResponse(f"{redirect_uri}?{urlencode({**_NO_SIGN_IN, 'state': state})}", 302)
 
 
 @router.get(
