@@ -1,0 +1,169 @@
+"""Tokens, secrets, and who is let in."""
+
+import subprocess
+import sys
+
+import jwt
+import pytest
+import requests
+from azureml.core import Workspace
+from azureml.exceptions import ProjectSystemException
+
+from local_workspace.app import SERVICES, create_api
+from local_workspace.identity.tokens import TokenIssuer
+from local_workspace.settings import Settings
+
+
+@pytest.fixture
+def issuer(local_workspace):
+    return TokenIssuer(local_workspace.settings)
+
+
+def get(local_workspace, path, token=None, **headers):
+    """GET `path`, with a bearer token when one is given."""
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    return requests.get(local_workspace.origin + path, headers=headers, timeout=10)
+
+
+def test_a_token_opens_and_nothing_else_does(local_workspace, issuer):
+    path = local_workspace.settings.scope
+    token, _ = issuer.issue("https://localhost/")
+    assert get(local_workspace, path, token).json()["name"] == "local-workspace"
+
+    anonymous = get(local_workspace, path)
+    assert anonymous.status_code == 401
+    assert anonymous.json()["error"]["code"] == "AuthenticationFailed"
+    assert anonymous.headers["WWW-Authenticate"] == "Bearer"
+    assert get(local_workspace, path, Authorization="Basic eA==").status_code == 401
+
+    forged = jwt.encode(jwt.decode(token, options={"verify_signature": False}), "x" * 32)
+    assert get(local_workspace, path, forged).json()["error"]["code"] == "InvalidAuthenticationToken"
+
+
+def test_an_unsigned_token_is_refused(local_workspace, issuer):
+    token, _ = issuer.issue("https://localhost/")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    unsigned = jwt.encode(claims, None, algorithm="none")
+    assert get(local_workspace, local_workspace.settings.scope, unsigned).status_code == 401
+
+
+def test_an_expired_token_says_so(local_workspace, issuer):
+    token, _ = issuer.issue("https://localhost/", lifetime=-1)
+    answer = get(local_workspace, local_workspace.settings.scope, token)
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == "ExpiredAuthenticationToken"
+    assert "has expired" in answer.json()["error"]["message"]
+
+
+def test_the_token_of_another_workspace_is_refused(local_workspace):
+    token, _ = TokenIssuer(Settings()).issue("https://localhost/")
+    answer = get(local_workspace, local_workspace.settings.scope, token)
+    assert answer.status_code == 401
+    assert "python -m local_workspace env" in answer.json()["error"]["message"]
+
+
+def test_a_reader_reads_only(local_workspace, issuer):
+    token, _ = issuer.issue("https://localhost/", role="Reader")
+    path = local_workspace.settings.scope
+    assert get(local_workspace, path, token).status_code == 200
+    refused = requests.patch(
+        local_workspace.origin + path,
+        json={"tags": {}},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=10,
+    )
+    assert refused.status_code == 403
+    assert refused.json()["error"]["code"] == "AuthorizationFailed"
+
+
+def test_every_route_but_the_open_ones_needs_a_token(local_workspace):
+    class Unused:
+        """Routes are only listed here, never called."""
+
+    open_paths = {"/health", "/metadata/endpoints"}
+    guarded_otherwise = ("/msi/", "/discovery/", "/adfs/", "/studio/")
+    checked = 0
+    for route in create_api(Unused()).routes:
+        path = route.path
+        if path in open_paths or path.startswith(guarded_otherwise):
+            continue
+        for name in route.param_convertors:
+            path = path.replace("{" + name + "}", "x").replace("{" + name + ":path}", "x")
+        for method in route.methods:
+            answer = requests.request(method, local_workspace.origin + path, timeout=10)
+            assert answer.status_code == 401, f"{method} {path}"
+            checked += 1
+    assert checked >= len(SERVICES)
+
+
+def test_managed_identity_needs_its_secret(local_workspace):
+    address = local_workspace.origin + "/msi/token"
+    right = {"secret": local_workspace.settings.msi_secret}
+    question = {"resource": "https://management.example/", "api-version": "2017-09-01"}
+    token = requests.get(address, params=question, headers=right, timeout=10).json()
+    claims = jwt.decode(token["access_token"], options={"verify_signature": False})
+    assert claims["aud"] == "https://management.example/"
+    assert claims["tid"] == local_workspace.settings.tenant_id
+    assert 0 < claims["exp"] - claims["iat"] <= 24 * 3600
+
+    wrong = requests.get(address, params=question, headers={"secret": "guess"}, timeout=10)
+    assert wrong.status_code == 403 and "MSI_SECRET" in wrong.json()["error"]["message"]
+    assert requests.get(address, params=question, timeout=10).status_code == 403
+    assert requests.get(address, headers=right, timeout=10).status_code == 400
+
+
+def test_discovery_needs_its_ticket(local_workspace):
+    workspace_id = local_workspace.settings.workspace_id
+    ticket = TokenIssuer(local_workspace.settings).ticket(f"discovery/{workspace_id}")
+    path = f"/discovery/workspaces/{workspace_id}/"
+    assert get(local_workspace, path + ticket).json()["history"] == local_workspace.origin
+    assert get(local_workspace, path + "0" * 32).status_code == 404
+
+
+def test_workspace_through_the_sdk(local_workspace):
+    workspace = local_workspace.workspace
+    details = workspace.get_details()
+    assert details["workspaceid"] == local_workspace.settings.workspace_id
+    listed = Workspace.list(workspace.subscription_id)
+    assert [found.name for found in listed[workspace.name]] == [workspace.name]
+    found = Workspace.get(
+        workspace.name,
+        subscription_id=workspace.subscription_id,
+        resource_group=workspace.resource_group.upper(),
+    )
+    assert found._workspace_id == workspace._workspace_id
+
+
+def test_workspace_tags_and_description(local_workspace):
+    workspace = Workspace(**local_workspace.config)
+    workspace.update(description="for the tests", tags={"team": "blue"})
+    again = Workspace(**local_workspace.config)
+    assert again.description == "for the tests" and again.tags == {"team": "blue"}
+
+
+def test_an_unknown_workspace_is_the_sdks_not_found(local_workspace):
+    with pytest.raises(ProjectSystemException, match="not found"):
+        Workspace(**{**local_workspace.config, "workspace_name": "nobody"})
+    with pytest.raises(ProjectSystemException, match="not found"):
+        Workspace(**{**local_workspace.config, "resource_group": "nobody"})
+
+
+def test_a_wrong_secret_stays_on_this_machine_and_says_what_to_do(local_workspace, tmp_path):
+    code = (
+        "import socket, os\n"
+        "resolve = socket.getaddrinfo\n"
+        "def only_loopback(host, *rest, **options):\n"
+        "    assert host in ('localhost', '127.0.0.1', b'localhost'), f'asked for {host}'\n"
+        "    return resolve(host, *rest, **options)\n"
+        "socket.getaddrinfo = only_loopback\n"
+        "from azureml.core import Workspace\n"
+        f"Workspace(**{local_workspace.config!r})\n"
+    )
+    environment = {**local_workspace.env, "MSI_SECRET": "wrong", "PATH": "", "HOME": str(tmp_path)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, text=True, capture_output=True, check=False
+    )
+    assert result.returncode == 1
+    assert "python -m local_workspace env" in result.stderr
+    assert "asked for" not in result.stderr
