@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    func,
 )
 
 from local_workspace.store.base import Base
@@ -85,10 +86,11 @@ class RunRow(Base):
     diagnostics_uri = Column(Text)
     queueing_info = Column(JSON(none_as_null=True))
 
-    __table_args__ = (
-        # The pages that every client asks for: newest runs of an experiment, children of a run.
-        Index("ix_runs_by_start", "experiment_id", "start_time", "run_id"),
-        Index("ix_runs_by_creation", "experiment_id", "created", "run_id"),
-        Index("ix_runs_by_parent", "parent_run_id", "start_time"),
-        Index("ix_runs_by_status", "status"),
-    )
+
+# The pages that every client asks for: newest runs of an experiment or of all, children of a run.
+_START = func.coalesce(RunRow.start_time, RunRow.created)
+Index("ix_runs_by_start", RunRow.experiment_id, _START, RunRow.run_id)
+Index("ix_runs_by_start_anywhere", _START, RunRow.run_id)
+Index("ix_runs_by_creation", RunRow.experiment_id, RunRow.created, RunRow.run_id)
+Index("ix_runs_by_parent", RunRow.parent_run_id, _START, RunRow.run_id)
+Index("ix_runs_by_status", RunRow.status)

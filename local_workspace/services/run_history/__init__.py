@@ -1,0 +1,52 @@
+"""Run history: experiments and runs. The routes are in the module `routes`."""
+
+from local_workspace.services.run_history.events import apply_event
+from local_workspace.services.run_history.experiments import (
+    delete_experiment_tags,
+    ensure_experiment,
+    experiment_dto,
+    find_experiment,
+    get_experiment,
+    get_experiment_by_id,
+    query_experiments,
+    update_experiment,
+)
+from local_workspace.services.run_history.model import (
+    STATUSES,
+    TERMINAL_STATUSES,
+    add_warning,
+    delete_run_tags,
+    get_run,
+    new_run_id,
+    set_status,
+    upsert_run,
+)
+from local_workspace.services.run_history.paging import Page
+from local_workspace.services.run_history.queries import count_by_status, query_runs
+from local_workspace.services.run_history.wire import run_details_dto, run_dto, user_dto
+
+__all__ = [
+    "STATUSES",
+    "TERMINAL_STATUSES",
+    "Page",
+    "add_warning",
+    "apply_event",
+    "count_by_status",
+    "delete_experiment_tags",
+    "delete_run_tags",
+    "ensure_experiment",
+    "experiment_dto",
+    "find_experiment",
+    "get_experiment",
+    "get_experiment_by_id",
+    "get_run",
+    "new_run_id",
+    "query_experiments",
+    "query_runs",
+    "run_details_dto",
+    "run_dto",
+    "set_status",
+    "update_experiment",
+    "upsert_run",
+    "user_dto",
+]

@@ -1,0 +1,299 @@
+"""Runs: made, changed, started, ended."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from local_workspace.clock import parse_iso, utc_now
+from local_workspace.errors import BadRequest, Conflict, NotFound
+from local_workspace.services.run_history.experiments import (
+    ensure_experiment,
+    next_run_number,
+    text_map,
+)
+from local_workspace.store.tables.run_history import ExperimentRow, RunRow
+
+# In the order in which a run goes through them; the SDK's RunStatus.
+STATUSES = (
+    "Unapproved",
+    "NotStarted",
+    "Provisioning",
+    "Starting",
+    "Preparing",
+    "Queued",
+    "Running",
+    "Paused",
+    "NotResponding",
+    "CancelRequested",
+    "Finalizing",
+    "Completed",
+    "Failed",
+    "Canceled",
+)
+TERMINAL_STATUSES = frozenset({"Completed", "Failed", "Canceled"})
+
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
+
+# Changes that simply become the column's new value: wire name -> column.
+_PLAIN = {
+    "name": "name",
+    "displayName": "display_name",
+    "description": "description",
+    "runType": "run_type",
+    "target": "target",
+    "scriptName": "script_name",
+    "primaryMetricName": "primary_metric_name",
+    "cancelUri": "cancel_uri",
+    "diagnosticsUri": "diagnostics_uri",
+}
+_DOCUMENTS = {
+    "runDefinition": "run_definition",
+    "options": "options",
+    "createdFrom": "created_from",
+    "queueingInfo": "queueing_info",
+}
+
+
+def new_run_id() -> str:
+    """An id for a run that the client did not name."""
+    return str(uuid.uuid4())
+
+
+def get_run(session: Session, run_id: str) -> RunRow:
+    """The run with that id. Raises NotFound."""
+    row = session.get(RunRow, run_id)
+    if row is None:
+        raise NotFound(f"Run with id '{run_id}' not found.", inner_code="RunNotFound")
+    return row
+
+
+def upsert_run(
+    session: Session,
+    experiment: ExperimentRow | str,
+    run_id: str,
+    changes: dict[str, Any],
+    created_by: dict[str, Any] | None = None,
+    *,
+    overwrite_properties: bool = False,
+) -> RunRow:
+    """Make the run, or change it: `changes` has the fields of the SDK's CreateRunDto.
+
+    `experiment` is an experiment or its name, made when there is none. Properties and tags are
+    merged, datasets appended, null changes nothing. Raises BadRequest for what a run cannot have
+    (among it another value for a property it has already, unless `overwrite_properties`), NotFound
+    when its parent does not exist, Conflict when it belongs to another experiment.
+    """
+    if isinstance(experiment, str):
+        experiment = ensure_experiment(session, experiment)
+    row = session.get(RunRow, run_id)
+    if row is None:
+        row = _new_run(session, experiment, run_id, changes, created_by)
+    elif row.experiment_id != experiment.experiment_id:
+        raise Conflict(f"The run '{run_id}' belongs to another experiment than asked for.")
+    _apply(session, row, changes, overwrite_properties)
+    session.flush()
+    return row
+
+
+def _new_run(
+    session: Session,
+    experiment: ExperimentRow,
+    run_id: str,
+    changes: dict[str, Any],
+    created_by: dict[str, Any] | None,
+) -> RunRow:
+    if not _RUN_ID.fullmatch(run_id):
+        raise BadRequest(
+            f"'{run_id}' cannot be the id of a run: use 1 to 256 letters, digits, '_' and '-', and "
+            "begin with a letter or a digit."
+        )
+    if experiment.archived is not None:
+        # A run revives its experiment, as a new run of an archived experiment does on Azure.
+        experiment.archived = None
+    parent_run_id = changes.get("parentRunId")
+    root_run_id = get_run(session, parent_run_id).root_run_id if parent_run_id else run_id
+    now = utc_now()
+    row = RunRow(
+        run_id=run_id,
+        experiment_id=experiment.experiment_id,
+        number=next_run_number(session, experiment.experiment_id),
+        parent_run_id=parent_run_id,
+        root_run_id=root_run_id,
+        status="NotStarted",
+        lifecycle_stage="active",
+        display_name=run_id,
+        hidden=False,
+        traits={},
+        properties={},
+        tags={},
+        params={},
+        warnings=[],
+        created=now,
+        last_modified=now,
+        created_by=created_by,
+        data_container_id=changes.get("dataContainerId") or f"dcid.{run_id}",
+        input_datasets=[],
+        output_datasets=[],
+        mlflow_inputs=[],
+        services={},
+    )
+    session.add(row)
+    return row
+
+
+def _apply(
+    session: Session, row: RunRow, changes: dict[str, Any], overwrite_properties: bool
+) -> None:
+    for wire_name, column in _PLAIN.items():
+        value = changes.get(wire_name)
+        if value is not None:
+            if not isinstance(value, str):
+                raise BadRequest(f"'{wire_name}' must be text, not {value!r}.")
+            setattr(row, column, value)
+    for wire_name, column in _DOCUMENTS.items():
+        if changes.get(wire_name) is not None:
+            setattr(row, column, changes[wire_name])
+    for wire_name, column in (("hidden", "hidden"), ("heartbeatEnabled", "heartbeat_enabled")):
+        if changes.get(wire_name) is not None:
+            setattr(row, column, bool(changes[wire_name]))
+    if changes.get("runTypeV2") is not None:
+        kind = changes["runTypeV2"]
+        row.orchestrator = kind.get("orchestrator") or row.orchestrator
+        row.traits = {**row.traits, **dict.fromkeys(kind.get("traits") or (), "true")}
+    if changes.get("tags") is not None:
+        row.tags = {**row.tags, **text_map(changes["tags"], "tags")}
+    if changes.get("properties") is not None:
+        row.properties = _with_properties(row, changes["properties"], overwrite_properties)
+    for wire_name, column in (
+        ("inputDatasets", "input_datasets"),
+        ("outputDatasets", "output_datasets"),
+    ):
+        present = getattr(row, column)
+        new = [item for item in changes.get(wire_name) or () if item not in present]
+        if new:
+            setattr(row, column, [*present, *new])
+    if changes.get("startTimeUtc") is not None:
+        row.start_time = moment_of(changes["startTimeUtc"])
+    if changes.get("endTimeUtc") is not None:
+        row.end_time = moment_of(changes["endTimeUtc"])
+    row.last_modified = utc_now()
+    if changes.get("status") is not None:
+        set_status(session, row.run_id, changes["status"], row=row)
+
+
+def _with_properties(row: RunRow, changes: Any, overwrite: bool) -> dict[str, str | None]:
+    properties = text_map(changes, "properties")
+    if not overwrite:
+        for name, value in properties.items():
+            if name in row.properties and row.properties[name] != value:
+                raise BadRequest(
+                    f"The property '{name}' of run '{row.run_id}' cannot be changed: properties "
+                    f"are immutable. It is '{row.properties[name]}'. Use a tag for what changes.",
+                    inner_code="PropertyImmutable",
+                )
+    return {**row.properties, **properties}
+
+
+def moment_of(value: Any) -> datetime:
+    """The moment that an ISO 8601 text means. Raises BadRequest."""
+    try:
+        return parse_iso(value)
+    except (ValueError, AttributeError) as error:
+        raise BadRequest(f"{value!r} is not a date and time in ISO 8601.") from error
+
+
+def set_status(
+    session: Session,
+    run_id: str,
+    status: str,
+    *,
+    error: dict[str, Any] | str | None = None,
+    moment: datetime | None = None,
+    row: RunRow | None = None,
+) -> RunRow:
+    """Bring the run to `status`, and keep when (`moment`, or now) it began and ended.
+
+    A run that has ended stays as it ended, and one whose cancellation is requested does not go back
+    to an earlier state: such a change is ignored. `error` is a message, a root error (`code`,
+    `message`, ...) or a whole error response. Raises NotFound, and BadRequest for a status that
+    does not exist.
+    """
+    if status not in STATUSES:
+        raise BadRequest(f"'{status}' is not one of the states of a run: {', '.join(STATUSES)}.")
+    row = row or get_run(session, run_id)
+    if row.status in TERMINAL_STATUSES:
+        return row
+    if row.status == "CancelRequested" and STATUSES.index(status) < STATUSES.index(row.status):
+        return row
+    if error is not None:
+        row.error = error_response(error)
+    now = utc_now()
+    if status == "Running" and row.start_time is None:
+        row.start_time = moment or now
+    if status in TERMINAL_STATUSES:
+        row.end_time = max(moment or now, _aware(row.start_time) or moment or now)
+        row.queueing_info = None
+    row.status = status
+    row.last_modified = now
+    session.flush()
+    return row
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    # SQLite gives moments back without their zone.
+    if moment is not None and moment.tzinfo is None:
+        return moment.replace(tzinfo=utc_now().tzinfo)
+    return moment
+
+
+def error_response(error: dict[str, Any] | str) -> dict[str, Any]:
+    """`error` (a message, a root error or a whole response) as the SDK's ErrorResponse."""
+    if isinstance(error, dict) and "error" in error:
+        return error
+    root = {"message": error} if isinstance(error, str) else error
+    return {
+        "error": {
+            "code": "UserError",
+            "severity": None,
+            "messageFormat": None,
+            "messageParameters": {},
+            "referenceCode": None,
+            "detailsUri": None,
+            "target": None,
+            "details": [],
+            "innerError": None,
+            "debugInfo": None,
+            "additionalInfo": None,
+            **root,
+        },
+        "correlation": None,
+        "environment": "local",
+        "location": "local",
+        "time": None,
+        "componentName": "RunHistory",
+    }
+
+
+def add_warning(session: Session, run_id: str, source: str, message: str) -> RunRow:
+    """Add a warning, which `run.get_details()` shows, unless it is there. Raises NotFound."""
+    row = get_run(session, run_id)
+    warning = {"source": source, "message": message}
+    if warning not in row.warnings:
+        row.warnings = [*row.warnings, warning]
+        row.last_modified = utc_now()
+    session.flush()
+    return row
+
+
+def delete_run_tags(session: Session, run_id: str, tags: list[str]) -> RunRow:
+    """Delete tags of a run; those it does not have are no error. Raises NotFound."""
+    row = get_run(session, run_id)
+    row.tags = {name: value for name, value in row.tags.items() if name not in tags}
+    row.last_modified = utc_now()
+    session.flush()
+    return row
