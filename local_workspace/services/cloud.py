@@ -193,4 +193,4 @@ def discover(
         "pipelines",
         "studio",
     )
-    return JSONResponse({name: origin for name in names})
+    return JSONResponse(dict.fromkeys(names, origin))

@@ -38,7 +38,9 @@ def test_a_token_opens_and_nothing_else_does(local_workspace, issuer):
     assert get(local_workspace, path, Authorization="Basic eA==").status_code == 401
 
     forged = jwt.encode(jwt.decode(token, options={"verify_signature": False}), "x" * 32)
-    assert get(local_workspace, path, forged).json()["error"]["code"] == "InvalidAuthenticationToken"
+    assert (
+        get(local_workspace, path, forged).json()["error"]["code"] == "InvalidAuthenticationToken"
+    )
 
 
 def test_an_unsigned_token_is_refused(local_workspace, issuer):

@@ -90,9 +90,7 @@ def get_resource_group(workspace: LocalWorkspace = Depends(_group)) -> JSONRespo
     return JSONResponse(wire.resource_group(workspace))
 
 
-@router.get(
-    "/subscriptions/{subscription_id}" + _WORKSPACES, openapi_extra=sdk("Workspace.list")
-)
+@router.get("/subscriptions/{subscription_id}" + _WORKSPACES, openapi_extra=sdk("Workspace.list"))
 def list_workspaces(workspace: LocalWorkspace = Depends(_subscription)) -> JSONResponse:
     """List the workspaces of a subscription."""
     return JSONResponse({"value": [wire.workspace_resource(workspace, editable_of(workspace))]})

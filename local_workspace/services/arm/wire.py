@@ -41,6 +41,7 @@ def workspace_resource(workspace: LocalWorkspace, editable: dict[str, Any]) -> d
     """The workspace as a resource; `editable` is what a user may change (tags, description)."""
     settings = workspace.settings
     group = f"/subscriptions/{settings.subscription_id}/resourceGroups/{settings.resource_group}"
+    providers = f"{group}/providers"
     return {
         "id": settings.scope,
         "name": settings.workspace_name,
@@ -62,10 +63,10 @@ def workspace_resource(workspace: LocalWorkspace, editable: dict[str, Any]) -> d
             "creationTime": settings.created,
             "provisioningState": "Succeeded",
             "storageAccount": (
-                f"{group}/providers/Microsoft.Storage/storageAccounts/{settings.storage_account}"
+                f"{providers}/Microsoft.Storage/storageAccounts/{settings.storage_account}"
             ),
-            "keyVault": f"{group}/providers/Microsoft.KeyVault/vaults/local-vault",
-            "applicationInsights": f"{group}/providers/Microsoft.insights/components/local-insights",
+            "keyVault": f"{providers}/Microsoft.KeyVault/vaults/local-vault",
+            "applicationInsights": f"{providers}/Microsoft.insights/components/local-insights",
             "containerRegistry": editable.get("containerRegistry"),
             "imageBuildCompute": editable.get("imageBuildCompute"),
             "hbiWorkspace": False,
