@@ -33,7 +33,14 @@ from local_workspace.workspace import LocalWorkspace
 log = logging.getLogger(__name__)
 
 # Each has a `router`. The order is that of the support matrix.
-SERVICES = ("cloud", "arm")
+SERVICES = (
+    "cloud",
+    "arm",
+    "run_history.routes",
+    "metric.routes",
+    "artifact.routes",
+    "content.routes",
+)
 
 # First path segments that belong to services; every other one is a blob container.
 SERVICE_PREFIXES = frozenset(

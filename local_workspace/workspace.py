@@ -53,6 +53,12 @@ class LocalWorkspace:
 
     def start(self) -> None:
         """Make what a new workspace has on Azure from its first day."""
+        # Imported here: the services know the workspace, not the other way round.
+        from local_workspace.services.artifact import ensure_artifact_store
+        from local_workspace.services.content import ensure_snapshot_store
+
+        ensure_artifact_store(self)
+        ensure_snapshot_store(self)
 
     def close(self) -> None:
         """Let go of the database."""

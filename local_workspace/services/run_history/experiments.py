@@ -14,7 +14,7 @@ from local_workspace.errors import BadRequest, Conflict, NotFound
 from local_workspace.odata import parse_filter
 from local_workspace.odata_sql import Field, keys_field, text_field, time_field, to_sql
 from local_workspace.services.run_history.paging import Page, page_of
-from local_workspace.store.tables.run_history import ExperimentRow
+from local_workspace.store.tables.run_history import ExperimentRow, RunRow
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
 
@@ -135,6 +135,20 @@ def delete_experiment_tags(session: Session, experiment_id: str, tags: list[str]
     row = get_experiment_by_id(session, experiment_id)
     row.tags = {name: value for name, value in row.tags.items() if name not in tags}
     row.last_modified = utc_now()
+    session.flush()
+    return row
+
+
+def delete_experiment(session: Session, experiment_id: str) -> ExperimentRow:
+    """Delete an experiment without runs; the row as it was. Raises NotFound, Conflict."""
+    row = get_experiment_by_id(session, experiment_id)
+    has_runs = select(RunRow.run_id).where(RunRow.experiment_id == experiment_id).limit(1)
+    if session.scalar(has_runs) is not None:
+        raise Conflict(
+            f"The experiment '{row.name}' has runs and cannot be deleted. Archive it instead.",
+            inner_code="ExperimentNotEmpty",
+        )
+    session.delete(row)
     session.flush()
     return row
 

@@ -72,6 +72,17 @@ def get_run(session: Session, run_id: str) -> RunRow:
     return row
 
 
+def get_run_of(session: Session, experiment: ExperimentRow, run_id: str) -> RunRow:
+    """The run with that id in `experiment`. Raises NotFound."""
+    row = get_run(session, run_id)
+    if row.experiment_id != experiment.experiment_id:
+        raise NotFound(
+            f"Run with id '{run_id}' not found in experiment '{experiment.name}'.",
+            inner_code="RunNotFound",
+        )
+    return row
+
+
 def upsert_run(
     session: Session,
     experiment: ExperimentRow | str,

@@ -68,6 +68,7 @@ def query_runs(
     *,
     experiment_id: str | None = None,
     parent_run_id: str | None = None,
+    target: str | None = None,
     filter: str | None = None,
     order_by: str | list[str] | None = None,
     top: int | None = None,
@@ -84,6 +85,8 @@ def query_runs(
         query = query.where(RunRow.experiment_id == experiment_id)
     if parent_run_id is not None:
         query = query.where(RunRow.parent_run_id == parent_run_id)
+    if target is not None:
+        query = query.where(RunRow.target == target)
     if not include_deleted:
         query = query.where(RunRow.lifecycle_stage == "active")
     if filter:

@@ -1,0 +1,41 @@
+"""Artifacts: the files of runs and models. The routes are in the module `routes`."""
+
+from local_workspace.services.artifact.model import (
+    ARTIFACT_CONTAINER,
+    RUN_ORIGIN,
+    Artifact,
+    append_artifact,
+    artifact_dto,
+    artifact_id,
+    artifact_path,
+    artifact_url,
+    delete_artifact,
+    ensure_artifact_store,
+    get_artifact,
+    list_artifacts,
+    log_files,
+    page_of_artifacts,
+    read_artifact,
+    run_container,
+    write_artifact,
+)
+
+__all__ = [
+    "ARTIFACT_CONTAINER",
+    "RUN_ORIGIN",
+    "Artifact",
+    "append_artifact",
+    "artifact_dto",
+    "artifact_id",
+    "artifact_path",
+    "artifact_url",
+    "delete_artifact",
+    "ensure_artifact_store",
+    "get_artifact",
+    "list_artifacts",
+    "log_files",
+    "page_of_artifacts",
+    "read_artifact",
+    "run_container",
+    "write_artifact",
+]

@@ -1,0 +1,33 @@
+"""Metrics of runs. The routes are in the module `routes`."""
+
+from local_workspace.services.metric.model import (
+    LIST,
+    SCALAR,
+    TABLE,
+    FullMetric,
+    Value,
+    as_number,
+    delete_metrics,
+    full_metric,
+    latest_scalars,
+    list_metrics,
+    log_values,
+    scalar,
+    value_data,
+)
+
+__all__ = [
+    "LIST",
+    "SCALAR",
+    "TABLE",
+    "FullMetric",
+    "Value",
+    "as_number",
+    "delete_metrics",
+    "full_metric",
+    "latest_scalars",
+    "list_metrics",
+    "log_values",
+    "scalar",
+    "value_data",
+]

@@ -1,0 +1,173 @@
+"""Routes of the metric service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends
+
+from local_workspace.clock import iso, parse_iso, utc_now
+from local_workspace.errors import BadRequest, ServiceError, error_body
+from local_workspace.http import WORKSPACE_SCOPE, JSONResponse, get_workspace, json_body, sdk
+from local_workspace.services.metric import model
+from local_workspace.services.run_history import get_run
+from local_workspace.workspace import LocalWorkspace
+
+router = APIRouter(prefix="/metric/v2.0" + WORKSPACE_SCOPE + "/runs/{run_id}", tags=["metric"])
+
+_LOG = (
+    "Run.log, Run.log_list, Run.log_row, Run.log_table, Run.log_image, Run.log_confusion_matrix, "
+    "Run.log_accuracy_table, Run.log_residuals, Run.log_predictions"
+)
+_VALUES_A_PAGE = 10_000
+
+
+def _moment(text: Any) -> Any:
+    if text is None:
+        return None
+    try:
+        return parse_iso(text)
+    except (ValueError, AttributeError) as error:
+        raise BadRequest(f"{text!r} is not a date and time in ISO 8601.") from error
+
+
+def _values_of(metric: Any) -> list[model.Value]:
+    if not isinstance(metric, dict) or not isinstance(metric.get("value"), list):
+        raise BadRequest("A metric has a 'name', 'columns' and a list 'value'.")
+    columns = metric.get("columns") or {}
+    properties = metric.get("properties") or {}
+    found = []
+    for value in metric["value"]:
+        data, step = value.get("data"), value.get("step")
+        if not isinstance(data, dict):
+            raise BadRequest("Each value of a metric has 'data', an object of columns.")
+        if step is not None and not isinstance(step, int):
+            raise BadRequest(f"The step of a metric must be a whole number, not {step!r}.")
+        found.append(
+            model.Value(
+                name=str(metric.get("name") or ""),
+                data=data,
+                timestamp=_moment(value.get("createdUtc")) or utc_now(),
+                step=step,
+                metric_id=value.get("metricId"),
+                ux_type=properties.get("uxMetricType") or model.SCALAR,
+                columns=columns,
+            )
+        )
+    return found
+
+
+@router.post("/batch", openapi_extra=sdk(_LOG))
+def log(
+    run_id: str,
+    workspace: LocalWorkspace = Depends(get_workspace),
+    body: Any = Depends(json_body),
+) -> JSONResponse:
+    """Log a batch of metrics; what is wrong with one does not hinder the others."""
+    metrics = body.get("values") if isinstance(body, dict) else None
+    if not isinstance(metrics, list):
+        raise BadRequest("The body must have 'values', a list of metrics.")
+    values: list[model.Value] = []
+    owners: list[int] = []
+    failed: dict[int, ServiceError] = {}
+    for position, metric in enumerate(metrics):
+        try:
+            of_metric = _values_of(metric)
+        except ServiceError as error:
+            failed[position] = error
+            continue
+        values += of_metric
+        owners += [position] * len(of_metric)
+    with workspace.database.write() as session:
+        get_run(session, run_id)
+        for index, error in model.log_values(session, run_id, values).items():
+            failed.setdefault(owners[index], error)
+    # The SDK shows the name and the message; the values of a metric may be megabytes.
+    return JSONResponse(
+        {
+            "errors": [
+                {
+                    "metric": {"name": str(metrics[position].get("name"))}
+                    if isinstance(metrics[position], dict)
+                    else None,
+                    "errorResponse": error_body(error),
+                }
+                for position, error in sorted(failed.items())
+            ]
+        }
+    )
+
+
+@router.post("/list", openapi_extra=sdk("Run.get_metrics"))
+def list_metrics(run_id: str, workspace: LocalWorkspace = Depends(get_workspace)) -> JSONResponse:
+    """List the metrics of a run."""
+    with workspace.database.read() as session:
+        get_run(session, run_id)
+        metrics = model.list_metrics(session, run_id)
+    return JSONResponse(
+        {
+            "value": [
+                {
+                    "metricKey": {
+                        "namespace": "",
+                        "name": metric.name,
+                        "labels": {},
+                        "labelFilters": [],
+                    },
+                    "columns": metric.columns,
+                    "properties": {"uxMetricType": metric.ux_type},
+                }
+                for metric in metrics
+            ],
+            "continuationToken": None,
+            "nextLink": None,
+        }
+    )
+
+
+@router.post("/full", openapi_extra=sdk("Run.get_metrics"))
+def get_metric(
+    run_id: str,
+    workspace: LocalWorkspace = Depends(get_workspace),
+    body: Any = Depends(json_body),
+) -> JSONResponse:
+    """Give all values of a metric."""
+    if not isinstance(body, dict) or not isinstance(body.get("metricName"), str):
+        raise BadRequest("The body must have a 'metricName'.")
+    token = body.get("continuationToken") or "0"
+    if not str(token).isdigit():
+        raise BadRequest("The continuation token is not one of this query.")
+    with workspace.database.read() as session:
+        run = get_run(session, run_id)
+        metric = model.full_metric(
+            session,
+            run_id,
+            body["metricName"],
+            start=_moment(body.get("startTime")),
+            end=_moment(body.get("endTime")),
+            after_id=int(token),
+            limit=_VALUES_A_PAGE,
+        )
+    has_more = len(metric.values) == _VALUES_A_PAGE
+    return JSONResponse(
+        {
+            "dataContainerId": run.data_container_id,
+            "name": metric.name,
+            "columns": metric.columns,
+            "properties": {"uxMetricType": metric.ux_type},
+            "namespace": "",
+            "standardSchemaId": None,
+            "value": [
+                {
+                    "metricId": row.metric_id,
+                    "createdUtc": iso(row.timestamp),
+                    "step": row.step,
+                    "data": model.value_data(row, metric.columns),
+                    "sasUri": None,
+                }
+                for row in metric.values
+            ],
+            "continuationToken": str(metric.values[-1].id) if has_more else None,
+            "nextLink": None,
+        }
+    )
