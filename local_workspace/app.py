@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 SERVICES = (
     "cloud",
     "arm",
+    "compute.routes",
+    "environment.routes",
     "run_history.routes",
     "metric.routes",
     "artifact.routes",

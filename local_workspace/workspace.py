@@ -55,10 +55,14 @@ class LocalWorkspace:
         """Make what a new workspace has on Azure from its first day."""
         # Imported here: the services know the workspace, not the other way round.
         from local_workspace.services.artifact import ensure_artifact_store
+        from local_workspace.services.compute import reset_nodes
         from local_workspace.services.content import ensure_snapshot_store
+        from local_workspace.services.environment import ensure_curated_environments
 
         ensure_artifact_store(self)
         ensure_snapshot_store(self)
+        ensure_curated_environments(self)
+        reset_nodes(self)
 
     def close(self) -> None:
         """Let go of the database."""

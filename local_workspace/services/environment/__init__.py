@@ -1,0 +1,15 @@
+"""Environments: definitions by name and version, and the curated ones."""
+
+from local_workspace.services.environment.curated import ensure_curated_environments
+from local_workspace.services.environment.model import (
+    get_environment,
+    list_environments,
+    register_environment,
+)
+
+__all__ = [
+    "ensure_curated_environments",
+    "get_environment",
+    "list_environments",
+    "register_environment",
+]

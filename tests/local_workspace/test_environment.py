@@ -1,0 +1,236 @@
+"""Environments through the SDK."""
+
+import threading
+
+import pytest
+import requests
+from azureml.core import Environment
+from azureml.core.conda_dependencies import CondaDependencies
+from azureml.exceptions import UserErrorException
+
+from local_workspace.identity.tokens import TokenIssuer
+
+CURATED = {
+    "AzureML-Minimal",
+    "AzureML-sklearn-1.5",
+    "azureml-sklearn-1.5",
+    "AzureML-Tutorial",
+    "AzureML-AutoML",
+}
+CONDA_FILE = """
+name: lesson
+channels:
+  - conda-forge
+dependencies:
+  - python=3.10
+  - scikit-learn
+  - pip
+  - pip:
+      - azureml-defaults
+      - pyarrow
+"""
+
+
+@pytest.fixture
+def ws(local_workspace):
+    return local_workspace.workspace
+
+
+@pytest.fixture
+def send(local_workspace):
+    """Requests that the SDK would not send."""
+    base = "/environment/v1.0" + local_workspace.settings.scope + "/environments"
+
+    def request(method, path, **options):
+        token, _ = TokenIssuer(local_workspace.settings).issue("https://localhost/")
+        return requests.request(
+            method,
+            local_workspace.origin + base + path,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=10,
+            **options,
+        )
+
+    return request
+
+
+def with_packages(name, *packages):
+    environment = Environment(name)
+    environment.python.conda_dependencies = CondaDependencies.create(pip_packages=list(packages))
+    return environment
+
+
+def test_from_a_conda_file(ws, tmp_path):
+    file = tmp_path / "environment.yml"
+    file.write_text(CONDA_FILE)
+    environment = Environment.from_conda_specification("from-conda", file)
+    environment.docker.base_image = "example.com/image:1"
+    registered = environment.register(ws)
+    assert (registered.name, registered.version) == ("from-conda", "1")
+
+    found = Environment.get(ws, "from-conda")
+    assert found.version == "1"
+    assert list(found.python.conda_dependencies.conda_packages) == [
+        "python=3.10",
+        "scikit-learn",
+        "pip",
+    ]
+    assert list(found.python.conda_dependencies.pip_packages) == ["azureml-defaults", "pyarrow"]
+    assert found.docker.base_image == "example.com/image:1"
+    assert not found.python.user_managed_dependencies
+    # What was read back is the same content.
+    assert found.clone("from-conda").register(ws).version == "1"
+
+
+def test_from_pip_requirements(ws, tmp_path):
+    file = tmp_path / "requirements.txt"
+    file.write_text("pandas==1.5.3\nscikit-learn\n")
+    Environment.from_pip_requirements("from-pip", file).register(ws)
+    found = Environment.get(ws, "from-pip")
+    assert list(found.python.conda_dependencies.pip_packages) == ["pandas==1.5.3", "scikit-learn"]
+
+
+def test_versions_follow_the_content(ws):
+    def register(*packages):
+        return with_packages("versions", *packages).register(ws).version
+
+    assert [register("pandas"), register("pandas"), register("numpy")] == ["1", "1", "2"]
+    assert Environment.get(ws, "versions").version == "2"
+    old = Environment.get(ws, "versions", version="1")
+    assert list(old.python.conda_dependencies.pip_packages) == ["pandas"]
+    # Registering earlier content again leads back to it.
+    assert register("pandas") == "1"
+    assert Environment.get(ws, "versions").version == "1"
+    assert register("scipy") == "3"
+
+
+def test_variables_and_images_are_content(ws):
+    environment = with_packages("content", "pandas")
+    assert environment.register(ws).version == "1"
+    environment.docker.base_image = "example.com/other:2"
+    assert environment.register(ws).version == "2"
+    environment._environment_variables = {"A": "1"}
+    assert environment.register(ws).version == "3"
+    assert Environment.get(ws, "content").environment_variables == {"A": "1"}
+
+
+def test_a_version_of_ones_own(ws):
+    environment = with_packages("own-version", "pandas")
+    environment.version = "7"
+    assert environment.register(ws).version == "7"
+    assert environment.register(ws).version == "7"
+    assert with_packages("own-version", "numpy").register(ws).version == "8"
+    changed = with_packages("own-version", "scipy")
+    changed.version = "7"
+    with pytest.raises(Exception, match="a version never changes"):
+        changed.register(ws)
+    changed.version = "2026.1-rc"
+    assert changed.register(ws).version == "2026.1-rc"
+    assert with_packages("own-version", "joblib").register(ws).version == "9"
+
+
+def test_missing(ws):
+    with pytest.raises(Exception, match=r"(?s)Code: 404.*no environment 'nowhere'"):
+        Environment.get(ws, "nowhere")
+    with_packages("here", "pandas").register(ws)
+    with pytest.raises(Exception, match=r"(?s)Code: 404.*no version '9'"):
+        Environment.get(ws, "here", version="9")
+
+
+def test_labels(ws):
+    for package in ("pandas", "numpy"):
+        with_packages("labelled", package).register(ws)
+    Environment.label(ws, "labelled", "1", ["stable", "tested"])
+    assert Environment.get(ws, "labelled", label="stable").version == "1"
+    assert Environment.get(ws, "labelled", label="latest").version == "2"
+    Environment.label(ws, "labelled", "2", ["stable"])
+    assert Environment.get(ws, "labelled", label="stable").version == "2"
+    assert Environment.get(ws, "labelled", label="tested").version == "1"
+    with pytest.raises(Exception, match="has the label 'golden'"):
+        Environment.get(ws, "labelled", label="golden")
+    with pytest.raises(Exception, match="no version '5'"):
+        Environment.label(ws, "labelled", "5", ["stable"])
+    with pytest.raises(Exception, match="'latest' belongs"):
+        Environment.label(ws, "labelled", "1", ["latest"])
+
+
+def test_list_is_the_latest_of_each_over_pages(ws, send):
+    document = {"Python": {"userManagedDependencies": True}}
+    names = [f"many-{number:03}" for number in range(120)]
+    for name in names:
+        assert send("PUT", f"/{name}", json=document).status_code == 200
+    with_packages("many-000", "pandas").register(ws)
+    found = Environment.list(ws)
+    assert set(names) | CURATED <= set(found)
+    assert found["many-000"].version == "2" and found["many-119"].version == "1"
+    assert set(ws.environments) == set(found)
+    assert found["many-001"].python.user_managed_dependencies
+
+
+@pytest.mark.parametrize("name", sorted(CURATED))
+def test_curated(ws, name):
+    environment = Environment.get(ws, name)
+    assert environment.version == "1"
+    dependencies = environment.python.conda_dependencies
+    assert "azureml-defaults" in dependencies.pip_packages
+    assert dependencies.get_python_version() == "3.10"
+    mine = environment.clone(f"my-{name}")
+    mine.python.conda_dependencies.add_pip_package("seaborn")
+    assert mine.register(ws).version == "1"
+
+
+def test_curated_environments_survive_a_restart_unchanged(local_workspace, ws):
+    local_workspace.restart()
+    assert {Environment.get(ws, name).version for name in CURATED} == {"1"}
+
+
+@pytest.mark.parametrize("name", ["AzureML-Mine", "Microsoft-Mine", "azureml-sklearn-1.5"])
+def test_reserved_names(ws, name):
+    with pytest.raises(Exception, match="is reserved"):
+        with_packages(name, "pandas").register(ws)
+
+
+@pytest.mark.parametrize("name", ["spa ce", "-x", "x" * 256, "café", "a+b"])
+def test_bad_names(ws, name):
+    with pytest.raises(Exception, match="Code: 400"):
+        with_packages(name, "pandas").register(ws)
+
+
+@pytest.mark.parametrize("body", [None, [], "x", {"python": 3}, {"Docker": []}])
+def test_bodies_that_make_no_sense(send, body):
+    assert send("PUT", "/bad-body", json=body).status_code == 400
+    assert send("GET", "/bad-body").status_code == 404
+
+
+def test_bad_labels(send):
+    assert send("PUT", "/bad-labels", json={"python": {}}).status_code == 200
+    for body in (None, {}, {"Labels": "x"}, {"Labels": [1]}, {"Labels": ["a b"]}):
+        assert send("PUT", "/bad-labels/versions/1/metadata", json=body).status_code == 400
+
+
+def test_images_are_not_built_and_it_says_so(ws):
+    environment = with_packages("no-image", "pandas").register(ws)
+    for ask in (environment.build, environment.get_image_details, environment.build_local):
+        with pytest.raises(Exception, match=r"20_image_build_log\.txt"):
+            ask(ws)
+    with pytest.raises(UserErrorException, match="is not registered"):
+        Environment("never-registered").build_local(ws)
+
+
+def test_many_register_at_once(ws, local_workspace):
+    answers, errors = [], []
+
+    def register(package):
+        try:
+            answers.append(with_packages("crowd", package).register(ws).version)
+        except Exception as error:
+            errors.append(error)
+
+    packages = ["pandas", "numpy", "scipy", "joblib"] * 2
+    threads = [threading.Thread(target=register, args=(package,)) for package in packages]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert sorted(answers) == ["1", "1", "2", "2", "3", "3", "4", "4"]
