@@ -191,6 +191,6 @@ def discover(
         "hyperdrive",
         "modelmanagement",
         "pipelines",
-        "studio",
     )
-    return JSONResponse(dict.fromkeys(names, origin))
+    # `get_portal_url()` of a workspace, an experiment or a run puts its path behind "studio".
+    return JSONResponse({**dict.fromkeys(names, origin), "studio": f"{origin}/studio"})

@@ -93,10 +93,10 @@ def artifact_url(
     of an address it writes to as it is, and quotes it itself: `quoted=False` is for that.
     """
     name = _blob_name(origin, container, artifact_path(path))
-    if not quoted and any(character in name for character in "?#%"):
+    if not quoted and ("?" in name or "#" in name):
         raise BadRequest(
-            f"The SDK cannot write to an artifact whose name has '?', '#' or '%' ('{path}'). "
-            "Rename the file."
+            f"The SDK cannot write to an artifact whose name has '?' or '#' ('{path}'). Rename "
+            "the file."
         )
     settings = workspace.settings
     signature = sign_sas(
