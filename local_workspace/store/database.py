@@ -23,6 +23,15 @@ def _dumps(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def _loads(text: str) -> Any:
+    # Most of what is kept as JSON is empty, and a page of runs has thousands of such values.
+    if text == "{}":
+        return {}
+    if text == "[]":
+        return []
+    return json.loads(text)
+
+
 class Database:
     """Sessions on the records of one workspace.
 
@@ -32,7 +41,11 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._sqlite = url.startswith("sqlite")
-        options: dict[str, Any] = {"future": True, "json_serializer": _dumps}
+        options: dict[str, Any] = {
+            "future": True,
+            "json_serializer": _dumps,
+            "json_deserializer": _loads,
+        }
         if self._sqlite:
             options["connect_args"] = {"check_same_thread": False, "timeout": 60}
             options["poolclass"] = QueuePool

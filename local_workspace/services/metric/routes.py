@@ -10,7 +10,7 @@ from local_workspace.clock import iso, parse_iso, utc_now
 from local_workspace.errors import BadRequest, ServiceError, error_body
 from local_workspace.http import WORKSPACE_SCOPE, JSONResponse, get_workspace, json_body, sdk
 from local_workspace.services.metric import model
-from local_workspace.services.run_history import get_run
+from local_workspace.services.run_history import check_run, get_run
 from local_workspace.workspace import LocalWorkspace
 
 router = APIRouter(prefix="/metric/v2.0" + WORKSPACE_SCOPE + "/runs/{run_id}", tags=["metric"])
@@ -79,7 +79,7 @@ def log(
         values += of_metric
         owners += [position] * len(of_metric)
     with workspace.database.write() as session:
-        get_run(session, run_id)
+        check_run(session, run_id)
         for index, error in model.log_values(session, run_id, values).items():
             failed.setdefault(owners[index], error)
     # The SDK shows the name and the message; the values of a metric may be megabytes.
@@ -102,7 +102,7 @@ def log(
 def list_metrics(run_id: str, workspace: LocalWorkspace = Depends(get_workspace)) -> JSONResponse:
     """List the metrics of a run."""
     with workspace.database.read() as session:
-        get_run(session, run_id)
+        check_run(session, run_id)
         metrics = model.list_metrics(session, run_id)
     return JSONResponse(
         {

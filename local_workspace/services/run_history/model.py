@@ -7,6 +7,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from local_workspace.clock import parse_iso, utc_now
@@ -68,8 +69,19 @@ def get_run(session: Session, run_id: str) -> RunRow:
     """The run with that id. Raises NotFound."""
     row = session.get(RunRow, run_id)
     if row is None:
-        raise NotFound(f"Run with id '{run_id}' not found.", inner_code="RunNotFound")
+        raise run_not_found(run_id)
     return row
+
+
+def check_run(session: Session, run_id: str) -> None:
+    """Raise NotFound unless there is such a run; much cheaper than to read it."""
+    if session.scalar(select(RunRow.run_id).where(RunRow.run_id == run_id)) is None:
+        raise run_not_found(run_id)
+
+
+def run_not_found(run_id: str) -> NotFound:
+    """The error for a run that does not exist."""
+    return NotFound(f"Run with id '{run_id}' not found.", inner_code="RunNotFound")
 
 
 def get_run_of(session: Session, experiment: ExperimentRow, run_id: str) -> RunRow:
