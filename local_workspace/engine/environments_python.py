@@ -1,0 +1,190 @@
+"""The Pythons of this machine, and what the workspace's own environment has installed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from local_workspace.client_environment import server_environment
+
+# The oldest Python that a virtual environment with today's installer can be made of.
+_OLDEST = Version("3.8")
+
+# Packages without content of their own: whoever has the parts has them. Their version is that of
+# azureml-core.
+_COLLECTIONS = {
+    "azureml-defaults": (
+        "azureml-core",
+        "azureml-dataset-runtime",
+        "azureml-inference-server-http",
+    ),
+    "azureml-sdk": (
+        "azureml-core",
+        "azureml-dataset-runtime",
+        "azureml-pipeline-core",
+        "azureml-pipeline-steps",
+        "azureml-train-automl-client",
+        "azureml-train-core",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python: its program and its version."""
+
+    path: Path
+    version: Version
+
+
+def own_interpreter() -> Interpreter:
+    """The Python that this program runs in: the workspace's own environment."""
+    return Interpreter(Path(sys.executable), Version(platform.python_version()))
+
+
+def uv_command() -> list[str]:
+    """The uv of the workspace's own environment."""
+    return [sys.executable, "-m", "uv"]
+
+
+def installer_environment(base: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables for uv: the user's, with what they set for pip said to uv."""
+    environment = server_environment(base)
+    for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "UV_PROJECT", "UV_PYTHON"):
+        environment.pop(name, None)
+    # uv reads none of pip's variables, and separates several values in its own way.
+    for pip_name, uv_name, separator in (
+        ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", " "),
+        ("PIP_EXTRA_INDEX_URL", "UV_INDEX", " "),
+        ("PIP_FIND_LINKS", "UV_FIND_LINKS", ","),
+        ("PIP_NO_INDEX", "UV_NO_INDEX", " "),
+        ("PIP_TRUSTED_HOST", "UV_INSECURE_HOST", " "),
+        ("PIP_CERT", "SSL_CERT_FILE", " "),
+    ):
+        if environment.get(pip_name) and uv_name not in environment:
+            environment[uv_name] = separator.join(environment[pip_name].split())
+    environment.setdefault("UV_HTTP_TIMEOUT", "60")
+    environment["UV_PYTHON_DOWNLOADS"] = "never"
+    environment["UV_NO_PROGRESS"] = "1"
+    environment["NO_COLOR"] = "1"
+    return environment
+
+
+def fitting(wanted: SpecifierSet) -> Interpreter | None:
+    """The Python to use for `wanted`: the workspace's own, else another one of this machine."""
+    own = own_interpreter()
+    if wanted.contains(own.version, prereleases=True):
+        return own
+    present = [found for found in installed_interpreters() if wanted.contains(found.version)]
+    return max(present, key=lambda found: found.version, default=None)
+
+
+def nearest(wanted: SpecifierSet) -> Interpreter:
+    """The Python of this machine whose version is closest to `wanted`."""
+    goal = _minor(next(iter(wanted)).version)
+    # The own one comes first, so that it wins when another one is just as far away.
+    present = [own_interpreter(), *installed_interpreters()]
+    return min(present, key=lambda found: abs(_minor(str(found.version)) - goal))
+
+
+def installed_interpreters() -> list[Interpreter]:
+    """Every CPython that uv finds on this machine or pyenv has, from the oldest usable one on."""
+    answer = subprocess.run(
+        [*uv_command(), "python", "list", "--only-installed", "--output-format", "json"],
+        env=installer_environment(os.environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    found = {}
+    for entry in json.loads(answer.stdout) if answer.returncode == 0 else ():
+        version = Version(entry["version"])
+        usable = (
+            entry.get("implementation") == "cpython"
+            and entry.get("variant", "default") == "default"
+            and not version.is_prerelease
+            and version >= _OLDEST
+        )
+        if usable:
+            # Several programs of one version are one Python under several names.
+            found.setdefault(version, Interpreter(Path(entry["path"]), version))
+    # pyenv's own programs start only those versions that its user has switched on.
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    for program in sorted(pyenv.glob("versions/*/bin/python")):
+        name = program.parent.parent.name
+        if re.fullmatch(r"3\.\d+\.\d+", name) and Version(name) >= _OLDEST:
+            found.setdefault(Version(name), Interpreter(program, Version(name)))
+    return list(found.values())
+
+
+def unmet(requirements: Iterable[str]) -> list[str]:
+    """Those of `requirements` that the workspace's own environment does not have installed."""
+    return [line for line in requirements if not _is_met(line)]
+
+
+def _is_met(line: str, visited: frozenset[str] = frozenset()) -> bool:
+    try:
+        requirement = Requirement(line)
+    except InvalidRequirement:
+        return False
+    if requirement.url is not None:
+        return False
+    if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+        return True
+    name = canonicalize_name(requirement.name)
+    if name in _COLLECTIONS and _distribution(name) is None:
+        return all(
+            _is_met(f"{part}{requirement.specifier if part == 'azureml-core' else ''}")
+            for part in _COLLECTIONS[name]
+        )
+    distribution = _distribution(name)
+    if distribution is None:
+        return False
+    if not requirement.specifier.contains(distribution.version, prereleases=True):
+        return False
+    return all(
+        _is_met(needed, visited | {name})
+        for extra in requirement.extras
+        for needed in _needed_by_extra(distribution, extra)
+        if name not in visited
+    )
+
+
+def _needed_by_extra(distribution: importlib.metadata.Distribution, extra: str) -> list[str]:
+    """What `extra` adds to what the distribution needs anyway."""
+    added = []
+    for line in distribution.requires or []:
+        requirement = Requirement(line)
+        marker = requirement.marker
+        if marker is None or marker.evaluate({"extra": ""}):
+            continue
+        if marker.evaluate({"extra": extra}):
+            requirement.marker = None
+            added.append(str(requirement))
+    return added
+
+
+def _distribution(name: str) -> importlib.metadata.Distribution | None:
+    try:
+        return importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _minor(version: str) -> int:
+    """A version as one number that grows by one from one minor release to the next."""
+    release = Version(version.removesuffix(".*")).release
+    return release[0] * 100 + (release[1] if len(release) > 1 else 0)
