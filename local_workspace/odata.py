@@ -28,11 +28,11 @@ from local_workspace.errors import BadRequest
 _MAX_DEPTH = 60
 
 _SPACE = re.compile(r"\s*")
-_WORD = re.compile(r"(and|or|not)(?=[\s(])")
+_WORD = re.compile(r"(and|or|not)(?=[\s(]|\Z)")
 _FIELD = re.compile(r"([A-Za-z_]\w*)(?:/(.+?))?\s+(eq|ne|gt|ge|lt|le)(?=\s)", re.DOTALL)
 _SINGLE_QUOTED = re.compile(r"'((?:[^']|'')*)'")
 # The SDK does not escape a quote in a text: the last one is the one behind which something ends.
-_END_OF_VALUE = r"(?=\s*\)|\s+(?:and|or)[\s(]|\s*\Z)"
+_END_OF_VALUE = r"(?=\s*\)|\s+(?:and|or)(?:[\s(]|\Z)|\s*\Z)"
 _DOUBLE_QUOTED = re.compile(r'"(.*?)"' + _END_OF_VALUE, re.DOTALL)
 _BARE = re.compile(r"(.+?)" + _END_OF_VALUE, re.DOTALL)
 _ORDER = re.compile(r"\s*([A-Za-z_][\w/]*)(?:\s+(asc|desc))?\s*", re.IGNORECASE)
@@ -148,7 +148,7 @@ class _Parser:
             if match is None:
                 raise self.fail("a closing quote")
             return match[1]
-        match = None if next_character in ("", ")") else self._take(_BARE)
+        match = None if next_character in ("", "(", ")") else self._take(_BARE)
         if match is None:
             raise self.fail("a value")
         return None if match[1] == "null" else match[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator as operators
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -188,14 +189,9 @@ def _comparison(
             raise BadRequest(f"'{comparison.operator} null' has no meaning: use 'eq' or 'ne'.")
         return column.is_(None) if operator == "eq" else column.is_not(None)
     wanted = _converted(field, name, value)
-    condition = {
-        "eq": column == wanted,
-        "ne": column != wanted,
-        "gt": column > wanted,
-        "ge": column >= wanted,
-        "lt": column < wanted,
-        "le": column <= wanted,
-    }[operator]
+    if isinstance(wanted, bool) and operator not in ("eq", "ne"):
+        raise BadRequest(f"'{name}' is true or false: compare it with 'eq' or 'ne'.")
+    condition = getattr(operators, operator)(column, wanted)
     # An empty field differs from every value, and is neither more nor less than it.
     holds_when_empty = (comparison.operator == "ne") != negated
     return or_(column.is_(None), condition) if holds_when_empty else condition
