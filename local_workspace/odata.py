@@ -31,10 +31,14 @@ _SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"(and|or|not)(?=[\s(]|\Z)")
 _FIELD = re.compile(r"([A-Za-z_]\w*)(?:/(.+?))?\s+(eq|ne|gt|ge|lt|le)(?=\s)", re.DOTALL)
 _SINGLE_QUOTED = re.compile(r"'((?:[^']|'')*)'")
-# The SDK does not escape a quote in a text: the last one is the one behind which something ends.
-_END_OF_VALUE = r"(?=\s*\)|\s+(?:and|or)(?:[\s(]|\Z)|\s*\Z)"
-_DOUBLE_QUOTED = re.compile(r'"(.*?)"' + _END_OF_VALUE, re.DOTALL)
-_BARE = re.compile(r"(.+?)" + _END_OF_VALUE, re.DOTALL)
+_BARE = re.compile(r"(.+?)(?=\s*\)|\s+(?:and|or)(?:[\s(]|\Z)|\s*\Z)", re.DOTALL)
+# The SDK does not escape a quote in a text: the closing one is the first behind which the filter
+# ends or goes on with another comparison.
+_DOUBLE_QUOTED = re.compile(
+    r'"(.*?)"(?=[\s)]*\Z|[\s)]+(?:and|or)[\s(]+(?:not[\s(]+)*'
+    r"[A-Za-z_]\w*(?:/[^\"]*?)?\s+(?:eq|ne|gt|ge|lt|le)\s)",
+    re.DOTALL,
+)
 _ORDER = re.compile(r"\s*([A-Za-z_][\w/]*)(?:\s+(asc|desc))?\s*", re.IGNORECASE)
 
 

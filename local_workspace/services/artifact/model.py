@@ -146,6 +146,15 @@ def page_of_artifacts(
     return artifacts, listing.next_start
 
 
+def artifact_exists(workspace: LocalWorkspace, origin: str, container: str, path: str) -> bool:
+    """Whether there is such an artifact. Raises BadRequest when the path cannot be one."""
+    return workspace.blobs.exists(
+        workspace.settings.storage_account,
+        ARTIFACT_CONTAINER,
+        _blob_name(origin, container, artifact_path(path)),
+    )
+
+
 def get_artifact(workspace: LocalWorkspace, origin: str, container: str, path: str) -> Artifact:
     """One artifact. Raises NotFound."""
     path = artifact_path(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_workspace.errors import BadRequest, ServiceError, error_body
+from local_workspace.errors import BadRequest, Conflict, ServiceError, error_body
 from local_workspace.services.artifact import model
 from local_workspace.workspace import LocalWorkspace
 
@@ -87,6 +87,13 @@ def created(
         if not isinstance(path, str):
             raise BadRequest("Each of 'paths' must have a 'path'.")
         try:
+            if model.artifact_exists(workspace, origin, container, path):
+                # Azure's words. Artifacts are written once: the clients upload with the condition
+                # that there is no such blob, and would otherwise fail later and less clearly.
+                raise Conflict(
+                    f"Resource Conflict: ArtifactId "
+                    f"{model.artifact_id(origin, container, path)} already exists."
+                )
             contents[path] = content_dto(workspace, origin, container, path, WRITE, quoted=quoted)
             artifacts[path] = model.artifact_dto(origin, container, path, None)
         except ServiceError as error:

@@ -10,7 +10,7 @@ from local_workspace.clock import iso, parse_iso, utc_now
 from local_workspace.errors import BadRequest, ServiceError, error_body
 from local_workspace.http import WORKSPACE_SCOPE, JSONResponse, get_workspace, json_body, sdk
 from local_workspace.services.metric import model
-from local_workspace.services.run_history import check_run, get_run
+from local_workspace.services.run_history import add_warning, check_run, get_run
 from local_workspace.workspace import LocalWorkspace
 
 router = APIRouter(prefix="/metric/v2.0" + WORKSPACE_SCOPE + "/runs/{run_id}", tags=["metric"])
@@ -36,12 +36,15 @@ def _values_of(metric: Any) -> list[model.Value]:
         raise BadRequest("A metric has a 'name', 'columns' and a list 'value'.")
     columns = metric.get("columns") or {}
     properties = metric.get("properties") or {}
+    if not isinstance(columns, dict) or not isinstance(properties, dict):
+        raise BadRequest("The 'columns' and 'properties' of a metric are objects.")
     found = []
     for value in metric["value"]:
-        data, step = value.get("data"), value.get("step")
+        data = value.get("data") if isinstance(value, dict) else None
         if not isinstance(data, dict):
             raise BadRequest("Each value of a metric has 'data', an object of columns.")
-        if step is not None and not isinstance(step, int):
+        step = value.get("step")
+        if step is not None and not (isinstance(step, int) and abs(step) < 2**63):
             raise BadRequest(f"The step of a metric must be a whole number, not {step!r}.")
         found.append(
             model.Value(
@@ -51,7 +54,7 @@ def _values_of(metric: Any) -> list[model.Value]:
                 step=step,
                 metric_id=value.get("metricId"),
                 ux_type=properties.get("uxMetricType") or model.SCALAR,
-                columns=columns,
+                columns={column: str(kind) for column, kind in columns.items()},
             )
         )
     return found
@@ -82,6 +85,9 @@ def log(
         check_run(session, run_id)
         for index, error in model.log_values(session, run_id, values).items():
             failed.setdefault(owners[index], error)
+        for error in failed.values():
+            # The SDK writes what is refused to a log that nobody sees.
+            add_warning(session, run_id, "Metrics", error.message)
     # The SDK shows the name and the message; the values of a metric may be megabytes.
     return JSONResponse(
         {

@@ -185,9 +185,7 @@ def _apply(
         if changes.get(wire_name) is not None:
             setattr(row, column, bool(changes[wire_name]))
     if changes.get("runTypeV2") is not None:
-        kind = changes["runTypeV2"]
-        row.orchestrator = kind.get("orchestrator") or row.orchestrator
-        row.traits = {**row.traits, **dict.fromkeys(kind.get("traits") or (), "true")}
+        _set_type(row, changes["runTypeV2"])
     if changes.get("tags") is not None:
         row.tags = {**row.tags, **text_map(changes["tags"], "tags")}
     if changes.get("properties") is not None:
@@ -197,7 +195,10 @@ def _apply(
         ("outputDatasets", "output_datasets"),
     ):
         present = getattr(row, column)
-        new = [item for item in changes.get(wire_name) or () if item not in present]
+        given = changes.get(wire_name) or []
+        if not isinstance(given, list):
+            raise BadRequest(f"'{wire_name}' must be a list.")
+        new = [item for item in given if item not in present]
         if new:
             setattr(row, column, [*present, *new])
     if changes.get("startTimeUtc") is not None:
@@ -207,6 +208,14 @@ def _apply(
     row.last_modified = utc_now()
     if changes.get("status") is not None:
         set_status(session, row.run_id, changes["status"], row=row)
+
+
+def _set_type(row: RunRow, kind: Any) -> None:
+    traits = kind.get("traits") or [] if isinstance(kind, dict) else None
+    if not isinstance(traits, list) or not all(isinstance(trait, str) for trait in traits):
+        raise BadRequest("'runTypeV2' has an 'orchestrator' and 'traits', a list of texts.")
+    row.orchestrator = kind.get("orchestrator") or row.orchestrator
+    row.traits = {**row.traits, **dict.fromkeys(traits, "true")}
 
 
 def _with_properties(row: RunRow, changes: Any, overwrite: bool) -> dict[str, str | None]:
