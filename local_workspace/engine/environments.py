@@ -17,7 +17,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ class EnvironmentBuildCanceled(EnvironmentBuildError):
     """The job that waited for the environment was canceled."""
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """The Python for a definition; `folder` is None when nothing is to be built for it."""
+
+    python: Path
+    folder: Path | None
+    plan: Plan
+    interpreter: Interpreter
+
+
 class EnvironmentBuilder:
     """Makes and keeps environments in the folder `root`, shared by threads and processes."""
 
@@ -68,52 +79,64 @@ class EnvironmentBuilder:
 
         Raises EnvironmentBuildError with the installer's message, and EnvironmentBuildCanceled.
         """
+        choice = self._choose(definition, log)
+        if choice.folder is not None and not _is_complete(choice.folder):
+            self._build_once(choice, choice.folder, log, stop)
+        if choice.folder is not None:
+            log(f"Environment {choice.folder.name} is ready.")
+        return choice.python
+
+    def find(self, definition: Mapping[str, Any]) -> Path | None:
+        """The Python that `ensure` would give without building; None when it would build.
+
+        Raises EnvironmentBuildError for a definition that cannot be followed.
+        """
+        choice = self._choose(definition, lambda _line: None)
+        is_there = choice.folder is None or _is_complete(choice.folder)
+        return choice.python if is_there else None
+
+    def _choose(self, definition: Mapping[str, Any], log: Log) -> _Choice:
         plan = read_plan(definition)
         for note in plan.notes:
             log(note)
-        if plan.interpreter is not None:
-            return _users_interpreter(plan.interpreter, log)
         own = pythons.own_interpreter()
+        if plan.interpreter is not None:
+            return _Choice(_users_interpreter(plan.interpreter, log), None, plan, own)
         interpreter = pythons.fitting(plan.python)
         missing = pythons.unmet(plan.requirements)
         if not missing and (interpreter is None or interpreter == own):
             _tell_python(plan, own, log)
             log("The workspace's own environment has every package: nothing is to be built.")
-            return own.path
+            return _Choice(own.path, None, plan, own)
         if interpreter is None:
             interpreter = pythons.nearest(plan.python)
         _tell_python(plan, interpreter, log)
         if missing:
             listed = hide_passwords(", ".join(missing))
             log(f"Not in the workspace's own environment: {listed}.")
-        return self._built(plan, interpreter, log, stop)
+        folder = self._root / _key(plan, interpreter)
+        return _Choice(folder / "bin" / "python", folder, plan, interpreter)
 
-    def _built(
-        self, plan: Plan, interpreter: Interpreter, log: Log, stop: Callable[[], bool]
-    ) -> Path:
-        key = _key(plan, interpreter)
-        folder = self._root / key
-        python = folder / "bin" / "python"
+    def _build_once(
+        self, choice: _Choice, folder: Path, log: Log, stop: Callable[[], bool]
+    ) -> None:
         asked = time.time()
-        if not _is_complete(folder):
-            self._root.mkdir(parents=True, exist_ok=True)
-            failure = self._root / f"{key}.failed"
-            with _lock(self._root / f"{key}.lock", log, stop):
-                if _is_complete(folder):
-                    for line in (folder / _BUILD_LOG).read_text(encoding="utf-8").splitlines():
-                        log(line)
-                else:
-                    _raise_failure_since(failure, asked)
-                    try:
-                        _build(folder, plan, interpreter, log, stop)
-                    except EnvironmentBuildCanceled:
-                        raise
-                    except EnvironmentBuildError as error:
-                        failure.write_text(str(error), encoding="utf-8")
-                        raise
-                    failure.unlink(missing_ok=True)
-        log(f"Environment {key} is ready.")
-        return python
+        self._root.mkdir(parents=True, exist_ok=True)
+        failure = folder.with_suffix(".failed")
+        with _lock(folder.with_suffix(".lock"), log, stop) as lock:
+            if _is_complete(folder):
+                for line in (folder / _BUILD_LOG).read_text(encoding="utf-8").splitlines():
+                    log(line)
+                return
+            _raise_failure_since(failure, asked)
+            try:
+                _build(folder, choice, _Steps(log, stop, lock))
+            except EnvironmentBuildCanceled:
+                raise
+            except EnvironmentBuildError as error:
+                failure.write_text(str(error), encoding="utf-8")
+                raise
+            failure.unlink(missing_ok=True)
 
 
 def _users_interpreter(given: str, log: Log) -> Path:
@@ -167,8 +190,11 @@ def _is_complete(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _lock(path: Path, log: Log, stop: Callable[[], bool]) -> Iterator[None]:
-    """Hold the file `path` for this build alone; the lock falls with the process."""
+def _lock(path: Path, log: Log, stop: Callable[[], bool]) -> Iterator[int]:
+    """Hold the file `path` for this build alone, and give its descriptor.
+
+    The lock falls with the last process that has the descriptor.
+    """
     with open(path, "a") as file:
         waiting = False
         while True:
@@ -182,7 +208,7 @@ def _lock(path: Path, log: Log, stop: Callable[[], bool]) -> Iterator[None]:
                 if stop():
                     raise EnvironmentBuildCanceled("The job was canceled.") from None
                 time.sleep(_POLL_SECONDS)
-        yield
+        yield file.fileno()
 
 
 def _raise_failure_since(failure: Path, asked: float) -> None:
@@ -194,18 +220,16 @@ def _raise_failure_since(failure: Path, asked: float) -> None:
         return
 
 
-def _build(
-    folder: Path, plan: Plan, interpreter: Interpreter, log: Log, stop: Callable[[], bool]
-) -> None:
+def _build(folder: Path, choice: _Choice, steps: _Steps) -> None:
     if folder.exists():
-        log("An earlier build did not come to its end: it is thrown away.")
+        steps.log("An earlier build did not come to its end: it is thrown away.")
         shutil.rmtree(folder)
-    uv = pythons.uv_command()
-    python = str(folder / "bin" / "python")
+    plan, python = choice.plan, str(folder / "bin" / "python")
+    interpreter = str(choice.interpreter.path)
     said: list[str] = []
     try:
-        _run([*uv, "venv", "--no-project", "--python", str(interpreter.path), str(folder)], stop)
-        _install_basics(folder, python, log, stop)
+        steps.uv("venv", "--no-project", "--python", interpreter, str(folder))
+        _install_basics(folder, python, steps)
         if plan.requirements:
             listed = folder / "requirements.txt"
             # Readable by the owner only: the address of an index may carry a password.
@@ -213,11 +237,11 @@ def _build(
             listed.write_text("\n".join([*plan.file_options, *_complete(plan), ""]), "utf-8")
             constraints = folder / "build-constraints.txt"
             constraints.write_text(_BUILD_CONSTRAINT, "utf-8")
-            command = [*uv, "pip", "install", "--python", python, "-r", str(listed)]
-            command += ["--build-constraint", str(constraints), *plan.arguments]
-            said = _run(command, stop, log)
+            arguments = ["--build-constraint", str(constraints), *plan.arguments]
+            install = ("pip", "install", "--python", python, "-r", str(listed))
+            said = steps.uv(*install, *arguments, is_logged=True)
         (folder / _BUILD_LOG).write_text("\n".join(said), encoding="utf-8")
-        _write_stamp(folder, plan, interpreter)
+        _write_stamp(folder, plan, choice.interpreter)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -231,7 +255,7 @@ def _complete(plan: Plan) -> list[str]:
     return plan.requirements
 
 
-def _install_basics(folder: Path, python: str, log: Log, stop: Callable[[], bool]) -> None:
+def _install_basics(folder: Path, python: str, steps: _Steps) -> None:
     """Install pip (and, before Python 3.12, setuptools) as every conda environment has them.
 
     They come from the wheels inside Python itself, so that this needs no network.
@@ -240,18 +264,10 @@ def _install_basics(folder: Path, python: str, log: Log, stop: Callable[[], bool
     found = subprocess.run([python, "-c", where], capture_output=True, text=True, check=False)
     wheels = sorted(Path(found.stdout.strip(), "_bundled").glob("*.whl"))
     if found.returncode != 0 or not wheels:
-        log(f"Python in {folder.name} has no pip: this Python was installed without it.")
+        steps.log(f"Environment {folder.name} has no pip: this Python was installed without it.")
         return
-    command = [
-        *pythons.uv_command(),
-        "pip",
-        "install",
-        "--python",
-        python,
-        "--no-deps",
-        "--offline",
-    ]
-    _run([*command, *map(str, wheels)], stop)
+    install = ("pip", "install", "--python", python, "--no-deps", "--offline")
+    steps.uv(*install, *map(str, wheels))
 
 
 def _write_stamp(folder: Path, plan: Plan, interpreter: Interpreter) -> None:
@@ -268,57 +284,71 @@ def _write_stamp(folder: Path, plan: Plan, interpreter: Interpreter) -> None:
     os.replace(temporary, folder / _STAMP)
 
 
-def _run(command: Sequence[str], stop: Callable[[], bool], log: Log | None = None) -> list[str]:
-    """Run a step of a build; each line it writes goes to `log`, and all are returned.
+class _Steps:
+    """Runs the steps of one build."""
 
-    Raises EnvironmentBuildError with what it wrote when it fails, EnvironmentBuildCanceled when
-    `stop` says so.
-    """
-    process = subprocess.Popen(
-        command,
-        cwd="/",
-        env=pythons.installer_environment(os.environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-    )
-    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    def __init__(self, log: Log, stop: Callable[[], bool], lock: int) -> None:
+        self.log = log
+        self._stop = stop
+        self._lock = lock
 
-    def read() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.put(hide_passwords(line.rstrip()))
-        lines.put(None)
+    def uv(self, *arguments: str, is_logged: bool = False) -> list[str]:
+        """Run uv and return the lines it writes, which also go to the log if `is_logged`.
 
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    said: list[str] = []
-    try:
+        Raises EnvironmentBuildError with these lines when it fails, EnvironmentBuildCanceled when
+        the build is to stop.
+        """
+        process = subprocess.Popen(
+            [*pythons.uv_command(), *arguments],
+            cwd="/",
+            env=pythons.installer_environment(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+            # An installer that outlives this process keeps the lock until it is done, so that
+            # nobody else writes into the same folder.
+            pass_fds=(self._lock,),
+        )
+        said: list[str] = []
+        try:
+            for line in self._lines_of(process):
+                said.append(line)
+                if is_logged:
+                    self.log(line)
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+        finally:
+            process.wait()
+        if process.returncode != 0:
+            message = "\n".join(said) or f"uv ended with exit code {process.returncode}."
+            raise EnvironmentBuildError(f"The environment could not be built.\n{message}")
+        return said
+
+    def _lines_of(self, process: subprocess.Popen[str]) -> Iterator[str]:
+        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+        def read() -> None:
+            assert process.stdout is not None
+            with process.stdout as output:
+                for line in output:
+                    lines.put(hide_passwords(line.rstrip()))
+            lines.put(None)
+
+        threading.Thread(target=read, daemon=True).start()
         while True:
             try:
                 line = lines.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 line = ""
             if line is None:
-                break
-            if line:
-                said.append(line)
-                if log is not None:
-                    log(line)
-            if stop():
+                return
+            if self._stop():
                 raise EnvironmentBuildCanceled("The job was canceled.")
-    except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        raise
-    finally:
-        process.wait()
-        reader.join()
-    if process.returncode != 0:
-        message = "\n".join(said) or f"The installer ended with exit code {process.returncode}."
-        raise EnvironmentBuildError(f"The environment could not be built.\n{message}")
-    return said
+            if line:
+                yield line

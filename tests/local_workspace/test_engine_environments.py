@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -172,7 +171,9 @@ def test_a_package_is_installed_into_an_environment_of_its_own(builder, root, wh
 
 def test_the_same_content_is_built_once(builder, wheels, slow_uv):
     first = from_wheels(wheels, "tiny-package==1.0")
+    assert builder.find(first) is None
     python = builder.ensure(first, lambda line: None)
+    assert builder.find(first) == python
     other_name = {**first, "name": "other", "environmentVariables": {"A": "1"}}
     said = []
     assert builder.ensure(other_name, said.append) == python
@@ -210,15 +211,21 @@ def test_a_build_that_was_killed_is_thrown_away(root, wheels, slow_uv):
     (slow_uv / "hold").write_text("-r ")
     arguments = [str(root), str(wheels), str(slow_uv)]
     child = subprocess.Popen([sys.executable, "-c", CHILD, *arguments], cwd=REPOSITORY)
-    uv_pid = int(wait_for(slow_uv / "held").read_text())
+    wait_for(slow_uv / "held", child)
     child.kill()
     child.wait()
-    os.kill(uv_pid, signal.SIGKILL)
-    (slow_uv / "hold").write_text("nothing is held")
-
     said = []
-    python = EnvironmentBuilder(root).ensure(from_wheels(wheels, "tiny-package==1.0"), said.append)
-    assert "An earlier build did not come to its end: it is thrown away." in said
+
+    def log(line):
+        said.append(line)
+        if line.startswith("Another job"):
+            (slow_uv / "go").touch()
+
+    # The installer is still at work, and nobody comes into its way.
+    python = EnvironmentBuilder(root).ensure(from_wheels(wheels, "tiny-package==1.0"), log)
+    waited = said.index("Another job builds this environment: waiting for it.")
+    thrown = said.index("An earlier build did not come to its end: it is thrown away.")
+    assert waited < thrown
     assert output_of(python, "import tiny_package; print(tiny_package.version)") == "1.0"
 
 
@@ -242,12 +249,11 @@ print(EnvironmentBuilder(root).ensure(document, log))
 """
 
 
-def wait_for(path):
-    """`path` as soon as it is there and has content; the test's own timeout is the limit."""
-    pause = threading.Event()
-    while not path.exists() or not path.read_text().endswith("\n"):
-        pause.wait(0.02)
-    return path
+def wait_for(path, child):
+    """Return as soon as `path` is there; `child`, who makes it, must live until then."""
+    while not path.exists():
+        assert child.poll() is None
+        threading.Event().wait(0.02)
 
 
 def test_two_processes_build_once(root, wheels, slow_uv):
@@ -311,6 +317,7 @@ def test_user_managed(builder, root, tmp_path):
     program = tmp_path / "my-python"
     program.symlink_to(sys.executable)
     assert ensure("python") == Path(sys.executable) == ensure(None)
+    assert builder.find({"python": {"userManagedDependencies": True}}) == Path(sys.executable)
     assert ensure(str(program)) == program
     for wrong in (str(tmp_path / "nothing"), "bin/python", "no-such-python"):
         with pytest.raises(EnvironmentBuildError, match="is not a program of this machine"):
