@@ -7,6 +7,7 @@ An artifact is named by origin, container and path: `ExperimentRun`, `dcid.{run 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,8 @@ ARTIFACT_CONTAINER = "azureml"
 ARTIFACT_DATASTORE = "workspaceartifactstore"
 LOG_PREFIXES = ("azureml-logs/", "logs/", "user_logs/", "system_logs/")
 
+# The SDK puts names into addresses as they are.
+_NOT_SENT_RIGHT = re.compile(r"[?#;]|%[0-9A-Fa-f]{2}")
 _PAGE_SIZE = 1000
 _READ_FOR = timedelta(hours=24)
 # One signature serves a run's streamed log from its first line to its last.
@@ -93,10 +96,10 @@ def artifact_url(
     of an address it writes to as it is, and quotes it itself: `quoted=False` is for that.
     """
     name = _blob_name(origin, container, artifact_path(path))
-    if not quoted and ("?" in name or "#" in name):
+    if not quoted and _NOT_SENT_RIGHT.search(name):
         raise BadRequest(
-            f"The SDK cannot write to an artifact whose name has '?' or '#' ('{path}'). Rename "
-            "the file."
+            f"The SDK sends the name '{path}' wrongly, because it contains '?', '#', ';' or a '%' "
+            "before two digits. Rename the file."
         )
     settings = workspace.settings
     signature = sign_sas(

@@ -152,7 +152,10 @@ def create_snapshot(
 
 
 def _uploaded(workspace: LocalWorkspace, body: dict[str, Any]) -> dict[str, Any]:
-    revisions = (body.get("FileRevisionList") or {}).get("FileNodes") or []
+    listed = body.get("FileRevisionList") or {}
+    revisions = listed.get("FileNodes") or [] if isinstance(listed, dict) else None
+    if not isinstance(revisions, list):
+        raise BadRequest("'FileRevisionList' must have 'FileNodes', a list of files.")
     account = workspace.settings.storage_account
     files = {}
     for revision in revisions:
