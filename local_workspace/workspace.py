@@ -57,11 +57,15 @@ class LocalWorkspace:
         from local_workspace.services.artifact import ensure_artifact_store
         from local_workspace.services.compute import reset_nodes
         from local_workspace.services.content import ensure_snapshot_store
-        from local_workspace.services.environment import ensure_curated_environments
+        from local_workspace.services.environment import (
+            close_open_builds,
+            ensure_curated_environments,
+        )
 
         ensure_artifact_store(self)
         ensure_snapshot_store(self)
         ensure_curated_environments(self)
+        close_open_builds(self)
         reset_nodes(self)
 
     def close(self) -> None:

@@ -77,7 +77,8 @@ class EnvironmentBuilder:
         virtual environment, which is built when it is not there. Every difference from Azure and
         every line of the installer goes to `log`; `stop` is asked now and then whether to give up.
 
-        Raises EnvironmentBuildError with the installer's message, and EnvironmentBuildCanceled.
+        Raises EnvironmentBuildError, whose first line is a sentence and whose others, if any, are
+        the installer's, which the log has as well; and EnvironmentBuildCanceled.
         """
         choice = self._choose(definition, log)
         if choice.folder is not None and not _is_complete(choice.folder):
@@ -128,7 +129,7 @@ class EnvironmentBuilder:
                 for line in (folder / _BUILD_LOG).read_text(encoding="utf-8").splitlines():
                     log(line)
                 return
-            _raise_failure_since(failure, asked)
+            _raise_failure_since(failure, asked, log)
             try:
                 _build(folder, choice, _Steps(log, stop, lock))
             except EnvironmentBuildCanceled:
@@ -211,13 +212,17 @@ def _lock(path: Path, log: Log, stop: Callable[[], bool]) -> Iterator[int]:
         yield file.fileno()
 
 
-def _raise_failure_since(failure: Path, asked: float) -> None:
+def _raise_failure_since(failure: Path, asked: float, log: Log) -> None:
     """Fail as the build did that this job waited for; a later job tries again."""
     try:
-        if failure.stat().st_mtime >= asked:
-            raise EnvironmentBuildError(failure.read_text(encoding="utf-8"))
+        if failure.stat().st_mtime < asked:
+            return
+        message = failure.read_text(encoding="utf-8")
     except FileNotFoundError:
         return
+    for line in message.splitlines()[1:]:
+        log(line)
+    raise EnvironmentBuildError(message)
 
 
 def _build(folder: Path, choice: _Choice, steps: _Steps) -> None:
@@ -326,6 +331,8 @@ class _Steps:
         finally:
             process.wait()
         if process.returncode != 0:
+            for line in () if is_logged else said:
+                self.log(line)
             message = "\n".join(said) or f"uv ended with exit code {process.returncode}."
             raise EnvironmentBuildError(f"The environment could not be built.\n{message}")
         return said

@@ -1,18 +1,16 @@
 """Definitions of environments become virtual environments, once each."""
 
-import base64
-import hashlib
 import os
 import subprocess
 import sys
 import textwrap
 import threading
-import zipfile
 from pathlib import Path
 
 import pytest
 from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
+from tiny_wheels import make_wheel
 
 from local_workspace.engine import environments_python
 from local_workspace.engine.environments import (
@@ -22,27 +20,6 @@ from local_workspace.engine.environments import (
 )
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-def make_wheel(folder, name, version):
-    """A wheel with one module that knows its version; returns the folder."""
-    folder.mkdir(exist_ok=True)
-    info = f"{name}-{version}.dist-info"
-    files = {
-        f"{name}.py": f"version = {version!r}\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\n"
-        "Tag: py3-none-any\n",
-    }
-    record = ""
-    for path, text in files.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=")
-        record += f"{path},sha256={digest.decode()},{len(text)}\n"
-    files[f"{info}/RECORD"] = record + f"{info}/RECORD,,\n"
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-        for path, text in files.items():
-            wheel.writestr(path, text)
-    return folder
 
 
 @pytest.fixture
@@ -275,9 +252,10 @@ def test_two_processes_build_once(root, wheels, slow_uv):
 
 def test_who_waits_for_a_build_fails_with_it(builder, wheels, slow_uv):
     (slow_uv / "hold").write_text("venv ")
-    errors = []
+    errors, said = [], []
 
     def log(line):
+        said.append(line)
         if line.startswith("Another job"):
             (slow_uv / "go").touch()
 
@@ -294,6 +272,8 @@ def test_who_waits_for_a_build_fails_with_it(builder, wheels, slow_uv):
         thread.join()
     assert builds(slow_uv) == 1
     assert len(errors) == 2 and errors[0] == errors[1]
+    # Each has the installer's words in its own log.
+    assert sum("no-such-package-anywhere was not found" in line for line in said) == 2
 
 
 def test_a_canceled_job_stops_its_build(builder, root, wheels, slow_uv):

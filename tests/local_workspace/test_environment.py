@@ -1,14 +1,20 @@
 """Environments through the SDK."""
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 import requests
 from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import UserErrorException
+from tiny_wheels import make_wheel
 
 from local_workspace.identity.tokens import TokenIssuer
+from local_workspace.store.database import Database
+from local_workspace.store.tables.environment import EnvironmentBuildRow
 
 CURATED = {
     "AzureML-Minimal",
@@ -208,11 +214,69 @@ def test_bad_labels(send):
         assert send("PUT", "/bad-labels/versions/1/metadata", json=body).status_code == 400
 
 
-def test_images_are_not_built_and_it_says_so(ws):
-    environment = with_packages("no-image", "pandas").register(ws)
-    for ask in (environment.build, environment.get_image_details, environment.build_local):
-        with pytest.raises(Exception, match=r"20_image_build_log\.txt"):
-            ask(ws)
+def test_a_build_ahead_of_the_first_job(ws, capsys):
+    environment = with_packages("to-build", "pytest", "azureml-defaults").register(ws)
+    build = environment.build(ws).wait_for_completion(show_output=True)
+    assert build.status == "Succeeded"
+    log = build.get_log()
+    assert log.startswith("Environment to-build, version 1\n")
+    assert "has every package: nothing is to be built" in log
+    details = environment.get_image_details(ws)
+    assert details.interpreter_path == sys.executable
+    assert not details.image_exist and details.image is None
+
+
+def test_a_package_of_the_users_own(ws, local_workspace, tmp_path):
+    wheels = make_wheel(tmp_path / "wheels", "tiny_package", "1.0")
+    environment = with_packages("with-wheel", "tiny-package==1.0")
+    dependencies = environment.python.conda_dependencies
+    dependencies.set_pip_option("--no-index")
+    dependencies.set_pip_option(f"--find-links {wheels}")
+    environment = environment.register(ws)
+    assert environment.get_image_details(ws).interpreter_path is None
+
+    finish(environment.build(ws), "Succeeded")
+    python = Path(environment.get_image_details(ws).interpreter_path)
+    assert python.is_relative_to(local_workspace.paths.environments)
+    subprocess.run([python, "-c", "import tiny_package"], check=True)
+
+
+def test_a_build_that_fails_has_the_installers_words(ws):
+    environment = with_packages("cannot-be", "no-such-package-anywhere")
+    environment.python.conda_dependencies.set_pip_option("--no-index")
+    build = finish(environment.build(ws), "Failed")
+    log = build.get_log()
+    assert log.count("no-such-package-anywhere was not found") == 1
+    assert log.endswith("The environment could not be built.\n")
+    missing = with_packages("bad-python", "pytest").register(ws)
+    with pytest.raises(Exception, match="Compute target 'nobody' was not found"):
+        missing.build(ws, image_build_compute="nobody")
+
+
+def finish(build, status):
+    """Wait for a build to end, at a quicker pace than the SDK's five seconds."""
+    while build.status == "Running":
+        threading.Event().wait(0.05)
+    assert build.status == status
+    return build
+
+
+def test_a_build_that_a_crash_interrupted(ws, local_workspace):
+    build = finish(with_packages("interrupted", "pytest").register(ws).build(ws), "Succeeded")
+    database = Database(f"sqlite:///{local_workspace.paths.database}")
+    with database.write() as session:
+        row = session.get(EnvironmentBuildRow, build._location.rsplit("/", 1)[-1])
+        row.status = "Running"
+    database.close()
+    local_workspace.restart()
+    assert build.status == "Failed"
+    assert build.get_log().endswith("The local workspace was stopped during this build.\n")
+
+
+def test_there_is_no_recipe_and_it_says_so(ws):
+    environment = with_packages("no-recipe", "pandas").register(ws)
+    with pytest.raises(Exception, match=r"Environment\.build builds the environment"):
+        environment.build_local(ws)
     with pytest.raises(UserErrorException, match="is not registered"):
         Environment("never-registered").build_local(ws)
 

@@ -2,6 +2,7 @@
 
 from local_workspace.services.compute.model import (
     Node,
+    find_compute,
     get_compute,
     list_computes,
     reset_nodes,
@@ -12,6 +13,7 @@ from local_workspace.services.compute.vm_sizes import VmSize, find_vm_size
 __all__ = [
     "Node",
     "VmSize",
+    "find_compute",
     "find_vm_size",
     "get_compute",
     "list_computes",

@@ -1,5 +1,6 @@
 """Environments: definitions by name and version, and the curated ones."""
 
+from local_workspace.services.environment.builds import close_open_builds
 from local_workspace.services.environment.curated import ensure_curated_environments
 from local_workspace.services.environment.model import (
     get_environment,
@@ -8,6 +9,7 @@ from local_workspace.services.environment.model import (
 )
 
 __all__ = [
+    "close_open_builds",
     "ensure_curated_environments",
     "get_environment",
     "list_environments",

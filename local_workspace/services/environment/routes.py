@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
+from local_workspace.clock import iso
 from local_workspace.errors import BadRequest, NotImplementedHere
 from local_workspace.http import (
     WORKSPACE_SCOPE,
@@ -14,14 +15,16 @@ from local_workspace.http import (
     json_body,
     sdk,
 )
-from local_workspace.services.environment import model
+from local_workspace.services.compute import find_compute
+from local_workspace.services.environment import builds, model
 from local_workspace.store.tables.environment import EnvironmentVersionRow
 from local_workspace.workspace import LocalWorkspace
 
 router = APIRouter(tags=["environment"])
 
 _BASE = "/environment/v1.0" + WORKSPACE_SCOPE + "/environments"
-_BUILD = "/environment/v2.0" + WORKSPACE_SCOPE + "/environments/{name}"
+_BUILDS = "/environment/v2.0" + WORKSPACE_SCOPE + "/environments/{name}"
+_OPERATIONS = "/environment/v2.0" + WORKSPACE_SCOPE + "/builds"
 
 
 def environment_document(workspace: LocalWorkspace, row: EnvironmentVersionRow) -> dict[str, Any]:
@@ -110,43 +113,60 @@ def set_labels(
     return JSONResponse({"labels": labels})
 
 
-def _no_image(workspace: LocalWorkspace, name: str, version: str | None) -> NotImplementedHere:
-    """For an environment that exists; NotFound comes first for one that does not."""
-    with workspace.database.read() as session:
-        model.get_environment(session, name, version)
-    return NotImplementedHere(
-        "The local workspace makes no Docker images: an environment becomes a virtual environment "
-        f"of this machine, which the first job in '{name}' builds. The job's "
-        "20_image_build_log.txt shows how.",
-        # The SDK takes a 404 to mean that the environment is not registered.
-        status=400,
-    )
-
-
-@router.get(_BASE + "/{name}/image", openapi_extra=sdk("not available: get_image_details"))
+@router.get(_BASE + "/{name}/image", openapi_extra=sdk("Environment.get_image_details"))
 @router.get(
     _BASE + "/{name}/versions/{version}/image",
-    openapi_extra=sdk("not available: Environment.get_image_details"),
+    openapi_extra=sdk("Environment.get_image_details"),
 )
 def get_image(
     name: str, version: str | None = None, workspace: LocalWorkspace = Depends(get_workspace)
 ) -> JSONResponse:
-    """Answer that an environment is a virtual environment here, not an image."""
-    raise _no_image(workspace, name, version)
+    """Say which Python an environment is built as (an environment is no Docker image here)."""
+    return JSONResponse(builds.image_details(workspace, name, version))
 
 
+@router.post(_BUILDS + "/versions/{version}/image", openapi_extra=sdk("Environment.build"))
 @router.post(
-    _BUILD + "/versions/{version}/image", openapi_extra=sdk("not available: Environment.build")
-)
-@router.post(
-    _BUILD + "/versions/{version}/imageoncompute/{compute}",
-    openapi_extra=sdk("not available: Environment.build"),
+    _BUILDS + "/versions/{version}/imageoncompute/{compute}",
+    openapi_extra=sdk("Environment.build(image_build_compute=)"),
 )
 def build_image(
-    name: str, version: str, workspace: LocalWorkspace = Depends(get_workspace)
+    name: str,
+    version: str,
+    compute: str | None = None,
+    workspace: LocalWorkspace = Depends(get_workspace),
 ) -> JSONResponse:
-    """Answer that the first job builds the environment, not an image build."""
-    raise _no_image(workspace, name, version)
+    """Build an environment ahead of its first job, as a virtual environment of this machine."""
+    if compute is not None:
+        with workspace.database.read() as session:
+            if find_compute(session, compute) is None:
+                # The SDK takes a 404 to mean that the environment is not registered.
+                raise BadRequest(
+                    f"Compute target '{compute}' was not found in this workspace.",
+                    code="ComputeNotFound",
+                )
+    row = builds.start_build(workspace, name, version)
+    base = f"{workspace.origin}/environment/v2.0{workspace.settings.scope}/builds"
+    return JSONResponse({"location": f"{base}/{row.build_id}"}, status_code=202)
+
+
+@router.get(
+    _OPERATIONS + "/{build_id}", openapi_extra=sdk("Environment.build(...).wait_for_completion")
+)
+def get_build(build_id: str, workspace: LocalWorkspace = Depends(get_workspace)) -> JSONResponse:
+    """Say how far a build is, and where its log can be read."""
+    row = builds.get_build(workspace, build_id)
+    return JSONResponse(
+        {
+            "environmentName": row.name,
+            "environmentVersion": row.version,
+            "status": row.status,
+            "startTime": iso(row.started),
+            "endTime": iso(row.ended),
+            "logUrl": builds.log_url(workspace, build_id),
+        },
+        status_code=202 if row.status == builds.RUNNING else 200,
+    )
 
 
 @router.post(_BASE + "/{name}/recipe", openapi_extra=sdk("not available: Environment.build_local"))
@@ -157,5 +177,12 @@ def build_image(
 def get_recipe(
     name: str, version: str | None = None, workspace: LocalWorkspace = Depends(get_workspace)
 ) -> JSONResponse:
-    """Answer that the first job builds the environment, not a recipe for conda or Docker."""
-    raise _no_image(workspace, name, version)
+    """Answer that Environment.build builds on this machine: there is no recipe for conda."""
+    # NotFound comes first: the SDK takes a 404 to mean that the environment is not registered.
+    with workspace.database.read() as session:
+        model.get_environment(session, name, version)
+    raise NotImplementedHere(
+        "The local workspace gives no recipe for conda or Docker. Environment.build builds the "
+        "environment on this machine, and so does the first job in it.",
+        status=400,
+    )

@@ -36,3 +36,17 @@ class EnvironmentVersionRow(Base):
     created = Column(DateTime(timezone=True), nullable=False)
 
     __table_args__ = (Index("ix_environment_versions_by_digest", "name", "digest"),)
+
+
+class EnvironmentBuildRow(Base):
+    """A build that a client asked for ahead of the first job."""
+
+    __tablename__ = "environment_builds"
+
+    build_id = Column(String(36), primary_key=True)
+    name = Column(String(255), nullable=False)
+    version = Column(String(255), nullable=False)
+    # "Running", "Succeeded" or "Failed".
+    status = Column(String(16), nullable=False)
+    started = Column(DateTime(timezone=True), nullable=False)
+    ended = Column(DateTime(timezone=True))
