@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 SERVICES = (
     "cloud",
     "arm",
+    "datastore.routes",
+    "dataset.routes",
     "compute.routes",
     "environment.routes",
     "run_history.routes",

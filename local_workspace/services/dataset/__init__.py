@@ -1,0 +1,21 @@
+"""Datasets: saved definitions, and the names and versions under which they are registered."""
+
+from local_workspace.services.dataset.model import (
+    Definition,
+    definition_of,
+    ensure_saved,
+    get_registered,
+    get_saved,
+    register_dataset,
+    registration_of,
+)
+
+__all__ = [
+    "Definition",
+    "definition_of",
+    "ensure_saved",
+    "get_registered",
+    "get_saved",
+    "register_dataset",
+    "registration_of",
+]

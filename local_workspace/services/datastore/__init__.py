@@ -1,0 +1,9 @@
+"""Datastores: named addresses of storage, with what is needed to reach it."""
+
+from local_workspace.services.datastore.model import (
+    default_datastore,
+    ensure_default_datastores,
+    get_datastore,
+)
+
+__all__ = ["default_datastore", "ensure_default_datastores", "get_datastore"]
