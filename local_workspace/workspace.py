@@ -57,11 +57,13 @@ class LocalWorkspace:
         from local_workspace.services.artifact import ensure_artifact_store
         from local_workspace.services.compute import reset_nodes
         from local_workspace.services.content import ensure_snapshot_store
+        from local_workspace.services.datastore import ensure_default_datastores
         from local_workspace.services.environment import (
             close_open_builds,
             ensure_curated_environments,
         )
 
+        ensure_default_datastores(self)
         ensure_artifact_store(self)
         ensure_snapshot_store(self)
         ensure_curated_environments(self)
