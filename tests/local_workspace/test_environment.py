@@ -13,8 +13,10 @@ from azureml.exceptions import UserErrorException
 from tiny_wheels import make_wheel
 
 from local_workspace.identity.tokens import TokenIssuer
+from local_workspace.services.environment import with_files_of_private_packages
 from local_workspace.store.database import Database
 from local_workspace.store.tables.environment import EnvironmentBuildRow
+from local_workspace.workspace import LocalWorkspace
 
 CURATED = {
     "AzureML-Minimal",
@@ -239,6 +241,28 @@ def test_a_package_of_the_users_own(ws, local_workspace, tmp_path):
     python = Path(environment.get_image_details(ws).interpreter_path)
     assert python.is_relative_to(local_workspace.paths.environments)
     subprocess.run([python, "-c", "import tiny_package"], check=True)
+
+
+def test_a_private_wheel(ws, local_workspace, tmp_path):
+    make_wheel(tmp_path, "private_package", "1.0")
+    wheel = tmp_path / "private_package-1.0-py3-none-any.whl"
+    address = Environment.add_private_pip_wheel(ws, str(wheel), exist_ok=True)
+    environment = with_packages("private", address)
+    environment.python.conda_dependencies.set_pip_option("--no-index")
+    environment = environment.register(ws)
+    assert list(environment.python.conda_dependencies.pip_packages) == [address]
+    finish(environment.build(ws), "Succeeded")
+    python = environment.get_image_details(ws).interpreter_path
+    subprocess.run([python, "-c", "import private_package"], check=True)
+
+    # What is not in the workspace is left for the installer to complain about.
+    workspace = LocalWorkspace(local_workspace.paths, local_workspace.settings, 1)
+    other = address.replace("private_package", "other_package")
+    definition = {"python": {"condaDependencies": {"dependencies": [{"pip": [address, other]}]}}}
+    found = with_files_of_private_packages(workspace, definition)
+    workspace.close()
+    here, there = found["python"]["condaDependencies"]["dependencies"][0]["pip"]
+    assert here.startswith("file:///") and here.endswith(wheel.name) and there == other
 
 
 def test_a_build_that_fails_has_the_installers_words(ws):

@@ -7,6 +7,7 @@ from local_workspace.services.environment.model import (
     list_environments,
     register_environment,
 )
+from local_workspace.services.environment.private_packages import with_files_of_private_packages
 
 __all__ = [
     "close_open_builds",
@@ -14,4 +15,5 @@ __all__ = [
     "get_environment",
     "list_environments",
     "register_environment",
+    "with_files_of_private_packages",
 ]

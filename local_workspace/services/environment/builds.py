@@ -14,6 +14,7 @@ from local_workspace.engine.environments import EnvironmentBuilder, EnvironmentB
 from local_workspace.errors import BadRequest, NotFound
 from local_workspace.services.artifact import append_artifact, artifact_url
 from local_workspace.services.environment.model import get_environment
+from local_workspace.services.environment.private_packages import with_files_of_private_packages
 from local_workspace.store.tables.environment import EnvironmentBuildRow
 from local_workspace.workspace import LocalWorkspace
 
@@ -74,6 +75,7 @@ def image_details(workspace: LocalWorkspace, name: str, version: str | None) -> 
     """
     with workspace.database.read() as session:
         definition = get_environment(session, name, version).definition
+    definition = with_files_of_private_packages(workspace, definition)
     try:
         python = EnvironmentBuilder(workspace.paths.environments).find(definition)
     except EnvironmentBuildError as error:
@@ -106,6 +108,7 @@ def close_open_builds(workspace: LocalWorkspace) -> None:
 def _build(workspace: LocalWorkspace, build_id: str, definition: dict[str, Any]) -> None:
     status = FAILED
     try:
+        definition = with_files_of_private_packages(workspace, definition)
         builder = EnvironmentBuilder(workspace.paths.environments)
         builder.ensure(definition, lambda line: _say(workspace, build_id, line))
         status = SUCCEEDED
