@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lesson_runner.destination import Destination, WrongUse, find_destination
+from lesson_runner.command_line import WrongUse, chosen, listing, parse
+from lesson_runner.destination import Destination, find_destination
+from lesson_runner.interpreters import clean_environment
 from lesson_runner.lessons import Lesson, Record, find_lessons
 from local_workspace.process import ProcessError
 from local_workspace.settings import BrokenSettings
@@ -24,27 +25,23 @@ LAST_LINES = 30
 
 
 def main(arguments: list[str], folder: Path = ROOT) -> int:
-    """Run what the command line asks for; returns the exit code of design section 3."""
-    parser = argparse.ArgumentParser(
-        prog="python run.py", description="Run the lessons in order, or only those named."
-    )
-    parser.add_argument("numbers", nargs="*", metavar="NN", help="numbers of lessons, such as 04")
-    parser.add_argument("--list", action="store_true", help="list the lessons and run none")
-    parser.add_argument(
-        "--force", action="store_true", help="run also when a needed lesson has not run here"
-    )
-    options = parser.parse_args(arguments)
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Run what the command line asks for.
+
+    Returns 0 when all is well, 1 when a lesson failed or the workspace cannot be had, 2 when the
+    command or a file it reads is wrong.
+    """
+    options = parse(arguments)
+    console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
     lessons = find_lessons(folder)
     record = Record.load(folder / "outputs" / "lessons.json")
     if options.list:
-        console.print(_listing(lessons, record))
+        print(listing(lessons, record))
         return 0
     try:
-        chosen = _chosen(options.numbers, lessons)
+        to_run = chosen(options.numbers, lessons)
         destination = find_destination(folder)
         if not options.force:
-            _check_needs(chosen, lessons, record, destination)
+            _check_needs(to_run, lessons, record, destination)
     except WrongUse as error:
         print(error, file=sys.stderr)
         return 2
@@ -52,25 +49,20 @@ def main(arguments: list[str], folder: Path = ROOT) -> int:
         print(error, file=sys.stderr)
         return 1
     where = f"local workspace at {destination.origin}" if destination.is_local else "Azure"
-    console.print(f"Workspace [bold]{destination.name}[/bold] ({where})")
-    return _run_all(chosen, destination, record, console, folder)
-
-
-def _chosen(numbers: list[str], lessons: dict[str, Lesson]) -> list[Lesson]:
-    wanted = [number.zfill(2) for number in numbers] or list(lessons)
-    unknown = [number for number in wanted if number not in lessons]
-    if unknown:
-        raise WrongUse(
-            f"There is no lesson {', '.join(unknown)}. There are: {', '.join(lessons) or 'none'}."
+    console.print(f"Workspace {destination.name} ({where})")
+    if not destination.is_local:
+        console.print(
+            "If the SDK asks you to sign in, its question stands in the log of the lesson, "
+            "outputs/logs/NN.log."
         )
-    return [lessons[number] for number in dict.fromkeys(wanted)]
+    return _run_all(to_run, destination, record, console, folder)
 
 
 def _check_needs(
-    chosen: list[Lesson], lessons: dict[str, Lesson], record: Record, destination: Destination
+    to_run: list[Lesson], lessons: dict[str, Lesson], record: Record, destination: Destination
 ) -> None:
-    running = [lesson.number for lesson in chosen]
-    for lesson in chosen:
+    running = [lesson.number for lesson in to_run]
+    for lesson in to_run:
         missing = record.missing(destination.key, lesson, running)
         if missing:
             made_by = ", ".join(
@@ -80,50 +72,58 @@ def _check_needs(
             raise WrongUse(
                 f"Lesson {lesson.number} uses what lesson {made_by} makes, which has not run in "
                 f"this workspace. Run `python run.py {' '.join(missing)} {lesson.number}`; or add "
-                "--force if it is there by other means."
+                "--force if it is there by other means, such as a colleague's run."
             )
 
 
 def _run_all(
-    chosen: list[Lesson],
+    to_run: list[Lesson],
     destination: Destination,
     record: Record,
     console: Console,
     folder: Path,
 ) -> int:
     table = Table("Lesson", "Title", "Result", "Seconds")
-    failed = None
-    for lesson in chosen:
+    code = 0
+    remaining = list(to_run)
+    while remaining and code == 0:
+        lesson = remaining[0]
         log = folder / "outputs" / "logs" / f"{lesson.number}.log"
         seconds, code = _run_one(lesson, destination.environment, console, log)
-        table.add_row(
-            lesson.number, lesson.title, "ok" if code == 0 else "failed", f"{seconds:.1f}"
-        )
-        if code != 0:
-            failed = (lesson, log, code)
-            break
-        record.keep(destination.key, lesson.number, seconds)
-    if failed is not None:
-        lesson, log, code = failed
+        result = "ok" if code == 0 else "failed"
+        table.add_row(lesson.number, Text(lesson.title), result, f"{seconds:.1f}")
+        if code == 0:
+            record.keep(destination.key, lesson.number, seconds)
+            remaining.pop(0)
+    for later in remaining[1:]:
+        # It builds on what has failed.
+        table.add_row(later.number, Text(later.title), "not run", "")
+    if code != 0:
         console.print(f"\nThe end of {log.relative_to(folder)}:", style="bold")
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
         console.print(Text("\n".join(lines)))
     console.print()
     console.print(table)
-    console.print(f"Full output: {(folder / 'outputs' / 'logs').relative_to(folder)}/NN.log")
+    console.print("The full output of each lesson: outputs/logs/NN.log")
     if destination.is_local:
         console.print(
-            f"The workspace goes on at {destination.origin}; "
-            "`python -m local_workspace stop` ends it (with .venv/bin/python)."
+            f"The workspace goes on running at {destination.origin}. "
+            "To end it: .venv/bin/python -m local_workspace stop"
         )
-    if failed is not None:
-        lesson, log, code = failed
+    if code != 0:
+        rest = " ".join(lesson.number for lesson in remaining)
         console.print(
-            f"Lesson {lesson.number} ended with exit code {code}. When it is mended, go on with "
-            f"`python run.py {lesson.number}` and those after it."
+            f"Lesson {remaining[0].number} {_ended(code)}. When it is mended, go on with "
+            f"`python run.py {rest}`."
         )
         return 1
     return 0
+
+
+def _ended(code: int) -> str:
+    if code < 0:
+        return f"was ended by signal {-code} ({signal.Signals(-code).name})"
+    return f"ended with exit code {code}"
 
 
 def _run_one(
@@ -131,7 +131,17 @@ def _run_one(
 ) -> tuple[float, int]:
     log.parent.mkdir(parents=True, exist_ok=True)
     label = f"{lesson.number}  {lesson.title}"
-    environment = {**os.environ, **variables, "PYTHONUNBUFFERED": "1", "MPLBACKEND": "Agg"}
+    environment = {
+        **clean_environment(Path(sys.executable).parent),
+        **variables,
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",  # whatever the terminal's language
+        "MPLBACKEND": "Agg",  # no window: pictures go to outputs/
+    }
+    # On a terminal the spinner says which lesson runs; elsewhere the line begins with it.
+    if not console.is_terminal:
+        console.print(Text(f"{label:<60}"), end=" ")
+        sys.stdout.flush()
     started = time.monotonic()
     with log.open("wb") as output:
         child = subprocess.Popen(
@@ -144,7 +154,7 @@ def _run_one(
         )
         try:
             if console.is_terminal:
-                with console.status(label):
+                with console.status(Text(label)):
                     code = child.wait()
             else:
                 code = child.wait()
@@ -153,22 +163,10 @@ def _run_one(
             child.wait()
             raise
     seconds = time.monotonic() - started
-    mark = "[green]ok[/green]" if code == 0 else "[red]failed[/red]"
-    console.print(f"{label:<60} {mark} {seconds:6.1f} s")
+    mark = Text("ok    ", "green") if code == 0 else Text("failed", "red")
+    begun = Text(f"{label:<60} ") if console.is_terminal else Text()
+    console.print(begun + mark + Text(f" {seconds:6.1f} s"))
     return seconds, code
-
-
-def _listing(lessons: dict[str, Lesson], record: Record) -> Table:
-    table = Table("Lesson", "Title", "Needs", "Seconds last time")
-    for lesson in lessons.values():
-        seconds = record.seconds.get(lesson.number)
-        table.add_row(
-            lesson.number,
-            lesson.title,
-            ", ".join(lesson.needs) or "nothing",
-            f"{seconds:.1f}" if seconds is not None else "-",
-        )
-    return table
 
 
 if __name__ == "__main__":

@@ -7,20 +7,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import dotenv
-
+from lesson_runner.command_line import WrongUse
+from lesson_runner.files import KEYS, find_config, read_config, read_env, unfilled
 from local_workspace import process
 from local_workspace.client_environment import client_environment, env_lines
 from local_workspace.paths import DEFAULT_ROOT, Paths
 from local_workspace.settings import Settings
 
-KEYS = ("subscription_id", "resource_group", "workspace_name")
 OURS = "# Written by run.py for the local workspace; kept up to date as long as this line stands.\n"
-
-
-class WrongUse(Exception):
-    """The folder is not as the lessons need it; the message says which file and what to do."""
 
 
 @dataclass(frozen=True)
@@ -41,110 +37,102 @@ class Destination:
 def find_destination(folder: Path) -> Destination:
     """Read config.json and .env of `folder`; without a config.json, make the local pair.
 
-    Raises WrongUse when one of them is missing or broken, and ProcessError when the local
-    workspace cannot be started.
+    A local workspace that they lead to is started when it does not run. Raises WrongUse when a
+    file is missing or broken, and ProcessError when the local workspace cannot be started.
     """
-    config_file, env_file = folder / "config.json", folder / ".env"
-    if not config_file.exists():
-        if env_file.exists() and not _is_ours(env_file):
+    config_file, env_file = find_config(folder), folder / ".env"
+    ours = env_file.exists() and _is_ours(env_file)
+    if config_file is None:
+        if env_file.exists() and not ours:
             raise WrongUse(
-                f"There is a {env_file.name} and no {config_file.name}. For Azure, copy "
-                "config_template.json to config.json and fill it in; for the local workspace, "
-                f"move {env_file.name} away and run this again."
+                "There is a .env and no config.json. For Azure, copy config_template.json to "
+                "config.json and fill it in; for the local workspace, move .env away and run "
+                "this again."
             )
-        return _local(folder, announce=True)
+        return _own(folder, None)
     config = read_config(config_file)
     if not env_file.exists():
         raise WrongUse(
-            f"{config_file.name} is here and .env is not. For Azure, copy template.env to .env "
-            f"and fill it in; for the local workspace, delete {config_file.name} and run this "
+            f"{config_file} is here and .env is not. For Azure, copy template.env to .env and "
+            f"fill it in; for the local workspace, move {config_file.name} away and run this "
             "again."
         )
+    if ours:
+        return _own(folder, config_file)
     variables = read_env(env_file)
-    if _is_ours(env_file):
-        return _local(folder, announce=False)
-    origin = variables.get("ARM_CLOUD_METADATA_URL", "").removesuffix("/metadata/endpoints")
-    key = "/".join(config[name] for name in KEYS)
-    return Destination(config["workspace_name"], key, variables, origin or None)
-
-
-def read_config(path: Path) -> dict[str, str]:
-    """The three names in config.json.
-
-    Raises WrongUse, naming the line, when it is not JSON or a name is missing.
-    """
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise WrongUse(
-            f"{path.name}, line {error.lineno}, is not JSON ({error.msg}). Compare it with "
-            "config_template.json."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise WrongUse(f"{path.name} is not a UTF-8 text. Write it anew.") from error
-    missing = [
-        name
-        for name in KEYS
-        if not isinstance(config, dict) or not isinstance(config.get(name), str)
-    ]
+    if urlsplit(variables.get("ARM_CLOUD_METADATA_URL", "")).hostname in ("localhost", "127.0.0.1"):
+        return _other(config_file, config, variables)
+    missing = unfilled(variables)
     if missing:
-        raise WrongUse(
-            f"{path.name} lacks {', '.join(missing)}. Compare it with config_template.json."
-        )
-    unfilled = [name for name in KEYS if config[name].startswith("<")]
-    if unfilled:
-        raise WrongUse(f"{path.name}: fill in {', '.join(unfilled)}.")
-    return {name: config[name] for name in KEYS}
+        raise WrongUse(f".env: fill in {', '.join(missing)}, or begin the line with #.")
+    return Destination(config["workspace_name"], _names(config), variables, None)
 
 
-def read_env(path: Path) -> dict[str, str]:
-    """The variables of a .env file.
-
-    Raises WrongUse, naming the line, when a line is no `NAME=value`.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise WrongUse(f"{path.name} is not a UTF-8 text. Write it anew.") from error
-    for number, line in enumerate(lines, 1):
-        stripped = line.strip()
-        if stripped and not stripped.startswith("#") and "=" not in stripped:
-            raise WrongUse(
-                f"{path.name}, line {number}, is not of the form NAME=value. Compare it with "
-                "template.env."
-            )
-    return {name: value or "" for name, value in dotenv.dotenv_values(path).items()}
+def _names(config: Mapping[str, str]) -> str:
+    return "/".join(config[name] for name in KEYS)
 
 
 def _is_ours(env_file: Path) -> bool:
     return env_file.read_text(encoding="utf-8", errors="replace").startswith(OURS)
 
 
-def _local(folder: Path, *, announce: bool) -> Destination:
+def _own(folder: Path, config_file: Path | None) -> Destination:
+    """The local workspace of this folder, with the pair of files that run.py keeps for it."""
     paths = Paths(folder / DEFAULT_ROOT)
+    if config_file is not None and paths.settings.exists():
+        _same_workspace(config_file, Settings.load(paths.settings))
     state, _ = process.start(paths, None)
     settings = Settings.load(paths.settings)
-    config = {name: getattr(settings, name) for name in KEYS}
-    config_file, env_file = folder / "config.json", folder / ".env"
+    if config_file is None:
+        config = {name: getattr(settings, name) for name in KEYS}
+        text = json.dumps(config, indent=4) + "\n"
+        (folder / "config.json").write_text(text, encoding="utf-8")
+        print("There was no config.json: wrote config.json and .env for the local workspace.")
+    else:
+        _same_workspace(config_file, settings)
     variables = client_environment(paths, settings, os.environ)
     lines = OURS + env_lines(variables)
-    if not config_file.exists():
-        config_file.write_text(json.dumps(config, indent=4) + "\n", encoding="utf-8")
-    elif read_config(config_file) != config:
-        raise WrongUse(
-            "config.json names another workspace than .env, which run.py wrote for the local one. "
-            "For Azure, fill in .env from template.env; for the local workspace, delete "
-            "config.json and run this again."
-        )
+    env_file = folder / ".env"
     if not env_file.exists() or env_file.read_text(encoding="utf-8") != lines:
         # Port and secrets change when the workspace moves or is made anew.
         env_file.touch(mode=0o600)
         env_file.write_text(lines, encoding="utf-8")
-    if announce:
-        print("There was no config.json: wrote config.json and .env for the local workspace.")
-    return Destination(
-        settings.workspace_name,
-        settings.workspace_id,
-        variables,
-        f"https://localhost:{state.port}",
+    origin = f"https://localhost:{state.port}"
+    return Destination(settings.workspace_name, settings.workspace_id, variables, origin)
+
+
+def _other(
+    config_file: Path, config: Mapping[str, str], variables: Mapping[str, str]
+) -> Destination:
+    """A local workspace that the user's own .env leads to; its files are only read."""
+    # `python -m local_workspace env` names the certificate authority below the root.
+    paths = Paths(Path(variables.get("REQUESTS_CA_BUNDLE", "")).parent.parent)
+    renew = (
+        f"Write it anew with `.venv/bin/python -m local_workspace env --root {paths.root} > .env`, "
+        f"or move .env and {config_file.name} away and run this again."
     )
+    if not paths.settings.exists():
+        raise WrongUse(
+            f".env leads to a local workspace in {paths.root}, and there is none. Start it with "
+            f"`.venv/bin/python -m local_workspace start --root {paths.root}`, or move .env and "
+            f"{config_file.name} away and run this again."
+        )
+    settings = Settings.load(paths.settings)
+    _same_workspace(config_file, settings)
+    if variables.get("MSI_SECRET") != settings.msi_secret:
+        raise WrongUse(f"The local workspace in {paths.root} was made anew after .env. {renew}")
+    state, _ = process.start(paths, None)
+    origin = f"https://localhost:{state.port}"
+    if urlsplit(variables["ARM_CLOUD_METADATA_URL"]).port != state.port:
+        raise WrongUse(f".env leads to another port than that of the workspace, {origin}. {renew}")
+    return Destination(config["workspace_name"], settings.workspace_id, variables, origin)
+
+
+def _same_workspace(config_file: Path, settings: Settings) -> None:
+    config = read_config(config_file)
+    if config != {name: getattr(settings, name) for name in KEYS}:
+        raise WrongUse(
+            f"{config_file} names another workspace than the local one, to which .env leads. For "
+            "Azure, fill in .env from template.env; for the local workspace, move "
+            f"{config_file.name} away and run this again."
+        )

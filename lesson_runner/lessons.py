@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
+import os
 import re
+import tokenize
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _NAME = re.compile(r"(\d\d)_\w+\.py")
 _NEEDS = re.compile(r"^Needs: (.+)$", re.MULTILINE)
+_BEFORE_DOCSTRING = (tokenize.ENCODING, tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE)
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ def find_lessons(folder: Path) -> dict[str, Lesson]:
         match = _NAME.fullmatch(path.name)
         if match is None:
             continue
-        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or path.stem
+        text = docstring(path) or path.stem
         needs = _NEEDS.search(text)
         lessons[match[1]] = Lesson(
             number=match[1],
@@ -42,6 +46,24 @@ def find_lessons(folder: Path) -> dict[str, Lesson]:
             needs=tuple(re.findall(r"\d\d", needs[1])) if needs else (),
         )
     return lessons
+
+
+def docstring(path: Path) -> str:
+    """The docstring of a script, read without parsing the rest of it; "" when it has none.
+
+    A reader's slip further down in one lesson, or syntax newer than the Python that runs this,
+    must not keep the others from being found.
+    """
+    try:
+        with path.open("rb") as file:
+            for token in tokenize.tokenize(file.readline):
+                if token.type == tokenize.STRING:
+                    return inspect.cleandoc(ast.literal_eval(token.string))
+                if token.type not in _BEFORE_DOCSTRING:
+                    return ""
+    except (tokenize.TokenError, SyntaxError, ValueError, AttributeError):
+        return ""
+    return ""
 
 
 @dataclass
@@ -57,9 +79,13 @@ class Record:
         """Read `path`; a missing or broken record is an empty one, for it can be made again."""
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            return cls(path, dict(values["done"]), dict(values["seconds"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            done = {
+                str(name): [str(number) for number in ran] for name, ran in values["done"].items()
+            }
+            seconds = {str(number): float(taken) for number, taken in values["seconds"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls(path)
+        return cls(path, done, seconds)
 
     def missing(self, workspace: str, lesson: Lesson, running: list[str]) -> list[str]:
         """The lessons that `lesson` needs and that neither ran in `workspace` nor run before it."""
@@ -74,7 +100,9 @@ class Record:
             done.append(number)
         self.seconds[number] = round(seconds, 1)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(
+        temporary = self.path.with_suffix(".new")
+        temporary.write_text(
             json.dumps({"done": self.done, "seconds": self.seconds}, indent=2) + "\n",
             encoding="utf-8",
         )
+        os.replace(temporary, self.path)

@@ -63,6 +63,9 @@ def test_azure_starts_nothing_and_changes_nothing(collection):
         ("good", None, ".env is not"),
         ("good", "A=1\nnonsense\n", ".env, line 2, is not of the form NAME=value"),
         ("unfilled", "A=1\n", "fill in workspace_name"),
+        ("good", "A=<fill me in>\n", ".env: fill in A"),
+        (b"\xff\xfe", "A=1\n", "not a UTF-8 text"),
+        ("good", b"A=\xff\n", "not a UTF-8 text"),
     ],
 )
 def test_broken_files_are_named(tmp_path, config, env, said):
@@ -71,10 +74,10 @@ def test_broken_files_are_named(tmp_path, config, env, said):
         config = json.dumps(names)
     elif config == "unfilled":
         config = json.dumps({**names, "workspace_name": "<name of your workspace>"})
-    if config is not None:
-        (tmp_path / "config.json").write_text(config)
-    if env is not None:
-        (tmp_path / ".env").write_text(env)
+    for name, text in (("config.json", config), (".env", env)):
+        if text is not None:
+            data = text if isinstance(text, bytes) else text.encode()
+            (tmp_path / name).write_bytes(data)
     with pytest.raises(WrongUse, match=said.replace(".", r"\.")):
         find_destination(tmp_path)
 
@@ -96,3 +99,41 @@ def test_the_template_is_what_the_sdk_reads(tmp_path, local_workspace):
     assert set(local_workspace.config) == set(KEYS)
     workspace = Workspace.from_config(str(tmp_path / "config.json"))
     assert workspace.name == local_workspace.config["workspace_name"]
+
+
+def test_a_file_that_the_sdk_prefers_is_noticed(stopped):
+    folder = stopped / "repository"
+    folder.mkdir()
+    names = {"subscription_id": "s", "resource_group": "g", "workspace_name": "w"}
+    (stopped / ".azureml").mkdir()
+    (stopped / ".azureml/config.json").write_text(json.dumps(names))
+    with pytest.raises(WrongUse, match=r"\.azureml/config\.json is here and \.env is not"):
+        find_destination(folder)
+    (folder / ".env").write_text("A=1\n")
+    assert find_destination(folder).key == "s/g/w"
+    scope = "/subscriptions/s2/resourceGroups/g2/providers/X/workspaces/w2"
+    (stopped / ".azureml/config.json").write_text(json.dumps({"Id": None, "Scope": scope}))
+    assert find_destination(folder).key == "s2/g2/w2"
+
+
+def test_a_local_pair_written_by_hand_is_followed_and_left_alone(stopped):
+    first = find_destination(stopped)
+    paths = Paths(stopped / ".local_workspace")
+    env_file = stopped / ".env"
+    by_hand = env_file.read_text().removeprefix(OURS)
+    env_file.write_text(by_hand)
+    process.stop(paths)
+    again = find_destination(stopped)
+    assert process.is_running(paths)
+    assert again.is_local and again.key == first.key and env_file.read_text() == by_hand
+
+    env_file.write_text(by_hand.replace(first.environment["MSI_SECRET"], "an-older-secret"))
+    with pytest.raises(WrongUse, match="was made anew after"):
+        find_destination(stopped)
+    port = first.origin.rpartition(":")[2]
+    env_file.write_text(by_hand.replace(f"localhost:{port}/metadata", "localhost:1/metadata"))
+    with pytest.raises(WrongUse, match="another port"):
+        find_destination(stopped)
+    env_file.write_text(by_hand.replace(str(paths.root), str(stopped / "elsewhere")))
+    with pytest.raises(WrongUse, match="there is none"):
+        find_destination(stopped)

@@ -1,6 +1,10 @@
 """Running lessons: order, needs, logs, exit codes."""
 
 import json
+import sys
+from pathlib import Path
+
+import pytest
 
 
 def test_lessons_run_in_order_and_are_recorded(collection, capsys):
@@ -22,7 +26,7 @@ def test_a_failed_lesson_stops_the_rest_and_shows_its_end(collection, capsys):
     assert collection.run() == 1
     printed = capsys.readouterr().out
     assert "the cluster is gone" in printed and "failed" in printed
-    assert "python run.py 01" in printed
+    assert "`python run.py 01 02`" in printed and "not run" in printed
     assert not (collection.folder / "ran").exists()
 
 
@@ -51,10 +55,9 @@ def test_unknown_numbers_and_options_are_wrong_use(collection, capsys):
     collection.lesson("01")
     assert collection.run("77") == 2
     assert "There is no lesson 77. There are: 01." in capsys.readouterr().err
-    try:
+    with pytest.raises(SystemExit) as ended:
         collection.run("--dance")
-    except SystemExit as exit_:
-        assert exit_.code == 2
+    assert ended.value.code == 2
 
 
 def test_list_shows_needs_and_seconds(collection, capsys):
@@ -67,8 +70,8 @@ def test_list_shows_needs_and_seconds(collection, capsys):
     rows = capsys.readouterr().out.splitlines()
     data = next(row for row in rows if "Data" in row)
     experiment = next(row for row in rows if "Experiment" in row)
-    assert "nothing" in data and "." in data.split()[-2]
-    assert "01" in experiment and "-" in experiment
+    assert data.split()[:3] == ["01", "Data", "nothing"] and float(data.split()[-1]) >= 0
+    assert experiment.split() == ["04", "Experiment", "01", "-"]
 
 
 def test_a_broken_record_is_an_empty_one(collection):
@@ -77,3 +80,51 @@ def test_a_broken_record_is_an_empty_one(collection):
     (collection.folder / "outputs").mkdir()
     (collection.folder / "outputs/lessons.json").write_text("[1, 2")
     assert collection.run("01") == 0
+
+
+def test_a_slip_in_one_lesson_does_not_hide_the_others(collection, capsys):
+    collection.azure()
+    collection.lesson("01", title="Data")
+    collection.lesson("02", title="Compute", body="print('never closed'")
+    assert collection.run("01") == 0
+    assert collection.run("02") == 1
+    printed = capsys.readouterr().out
+    assert "Compute" in printed and "SyntaxError" in printed
+
+
+def test_titles_and_needs_come_from_the_docstring_alone(tmp_path):
+    from lesson_runner.lessons import find_lessons
+
+    (tmp_path / "01_plain.py").write_text("x = 'Needs: 09'\n")
+    (tmp_path / "02_raw.py").write_text('# coding: utf-8\n\nr"""A title.\n\n   Needs: 01\n"""\n')
+    (tmp_path / "03_wrong_bytes.py").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "notes.py").write_text('"""Not a lesson."""\n')
+    lessons = find_lessons(tmp_path)
+    assert [(item.title, item.needs) for item in lessons.values()] == [
+        ("01_plain", ()),
+        ("A title", ("01",)),
+        ("03_wrong_bytes", ()),
+    ]
+
+
+def test_a_lesson_killed_by_a_signal_is_said(collection, capsys):
+    collection.azure()
+    collection.lesson("01", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert collection.run() == 1
+    assert "was ended by signal 9 (SIGKILL)" in capsys.readouterr().out
+
+
+def test_brackets_in_titles_and_output_are_shown_as_they_are(collection, capsys):
+    collection.azure()
+    collection.lesson("01", "raise SystemExit('[bold]no markup[/bold]')", title="A [red] title")
+    assert collection.run() == 1
+    printed = capsys.readouterr().out
+    assert "A [red] title" in printed and "[bold]no markup[/bold]" in printed
+
+
+def test_a_lesson_finds_the_programs_of_its_environment(collection):
+    collection.azure()
+    collection.lesson("01", "import os; print(os.environ['PATH'].split(':')[0])")
+    assert collection.run() == 0
+    log = (collection.folder / "outputs/logs/01.log").read_text()
+    assert log.strip() == str(Path(sys.executable).parent)

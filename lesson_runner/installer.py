@@ -1,0 +1,245 @@
+"""Calls uv, and pip to get uv; says how far it is, and in one sentence what went wrong."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Iterator, Sequence, TextIO
+
+from lesson_runner.interpreters import clean_environment, is_wanted, uv_request
+
+# The first uv that knows every option used here.
+OLDEST_UV = (0, 5)
+_OFFLINE = (
+    "dns error",
+    "failed to fetch",
+    "could not connect",
+    "connection refused",
+    "network is unreachable",
+    "name resolution",
+    "failed to establish a new connection",
+    "newconnectionerror",
+    "connecttimeout",
+    "operation timed out",
+    "error sending request",
+    "tunnel",
+)
+_UNTRUSTED = ("certificate_verify_failed", "invalid peer certificate", "unknownissuer")
+_FULL = ("no space left", "os error 28")
+
+
+class SetupError(Exception):
+    """Set-up cannot go on; the message says why and what to do."""
+
+
+def step(text: str) -> None:
+    """Print one line at once, also into a pipe."""
+    print(text, flush=True)
+
+
+class Installer:
+    """Runs the programs that install, with all they say in the log."""
+
+    def __init__(self, root: Path, log: TextIO) -> None:
+        self._root = root
+        self._log = log
+        self._said: list[str] = []
+        self._environment = clean_environment()
+        # Who has told pip where the packages are has told uv.
+        index = self._environment.get("PIP_INDEX_URL")
+        if index and not {"UV_INDEX_URL", "UV_DEFAULT_INDEX"} & set(self._environment):
+            self._environment["UV_INDEX_URL"] = index
+
+    def run(self, command: Sequence[str], *, progress: bool = False) -> None:
+        """Run `command`, with progress lines when asked to.
+
+        Raises SetupError, with the cause in one sentence, when it fails.
+        """
+        if not self._succeeds(command, progress=progress):
+            raise SetupError(self._failure(f"`{' '.join(command)}` failed."))
+
+    def find_uv(self, python: str) -> str:
+        """The uv on PATH, or the one fetched into `.venv-uv`, at need with the pip of `python`.
+
+        Raises SetupError when there is none and none can be fetched.
+        """
+        target = self._root / ".venv-uv"
+        fetched = target / "bin" / "uv"
+        for present in (shutil.which("uv"), str(fetched)):
+            if present and (_uv_version(present) or (0,)) >= OLDEST_UV:
+                return present
+        step("Fetching uv, which installs the rest")
+        locked = (self._root / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        pinned = next(line.split()[0] for line in locked if line.startswith("uv=="))
+        failure = None
+        for install in self._installs(python, target):
+            # The locked uv may need a newer Python than the one at hand; any uv will do here.
+            for wanted in (pinned, "uv"):
+                if self._succeeds([*install, wanted]) and _uv_version(str(fetched)):
+                    return str(fetched)
+                failure = self._failure("uv could not be fetched with pip.")
+                if self.no_network():
+                    raise SetupError(failure)
+        if failure is not None:
+            raise SetupError(failure)
+        raise SetupError(
+            f"uv, which installs everything else, is not here, and {python} has neither pip nor "
+            "venv to fetch it with. Install one of them, for example with `apt install "
+            "python3-pip` or `brew install uv`, and run this again."
+        )
+
+    def python_of_uv(self, uv: str) -> str | None:
+        """The wanted Python that uv knows of; None when it knows none."""
+        return self._find_python(uv, {})
+
+    def download_python(self, uv: str) -> str | None:
+        """The wanted Python, downloaded by uv into `.venv-python`; None when that fails."""
+        inside = {
+            "UV_PYTHON_INSTALL_DIR": str(self._root / ".venv-python"),
+            # Nothing is left outside of the repository.
+            "UV_PYTHON_INSTALL_BIN": "0",
+        }
+        self._succeeds([uv, "python", "install", uv_request()], extra=inside, progress=True)
+        return self._find_python(uv, inside)
+
+    def no_network(self) -> str | None:
+        """A sentence when the program that ran last could not reach the network, else None."""
+        said = "\n".join(self._said).lower()
+        if any(sign in said for sign in _UNTRUSTED):
+            return (
+                "The certificate of the package index is not trusted: behind a proxy that opens "
+                "connections, set SSL_CERT_FILE to its authority's certificate. "
+            )
+        if any(sign in said for sign in _OFFLINE):
+            return (
+                "There is no connection to the package index. Check the network, and run this "
+                "again; behind a proxy set HTTPS_PROXY, with an index of your own PIP_INDEX_URL. "
+            )
+        return None
+
+    def _failure(self, what: str) -> str:
+        said = "\n".join(self._said).lower()
+        whole = f"The whole output is in {self._log.name}."
+        if any(sign in said for sign in _FULL):
+            return f"The disk is full: the environment needs about 2.5 GB. {what}\n{whole}"
+        why = self.no_network()
+        if why is not None:
+            return f"{why}{what}\n{whole}"
+        end = "\n".join(self._said[-10:])
+        return f"{what} The end of its output:\n{end}\n{whole}"
+
+    def _succeeds(
+        self,
+        command: Sequence[str],
+        *,
+        progress: bool = False,
+        extra: dict[str, str] | None = None,
+    ) -> bool:
+        self._log.write(f"$ {' '.join(command)}\n")
+        self._log.flush()
+        self._said = []
+        try:
+            process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=str(self._root),
+                env={**self._environment, **(extra or {})},
+            )
+        except OSError as error:
+            self._said = [str(error)]
+            self._log.write(f"{error}\n")
+            return False
+        with process, Progress(progress) as shown:
+            for line in iter(process.stdout.readline, b""):
+                text = line.decode("utf-8", "replace").rstrip()
+                self._log.write(text + "\n")
+                self._said.append(text)
+                shown.say(text.strip())
+        return process.returncode == 0
+
+    def _find_python(self, uv: str, extra: dict[str, str]) -> str | None:
+        command = [uv, "python", "find", "--no-project", uv_request()]
+        if not self._succeeds(command, extra=extra) or not self._said:
+            return None
+        return self._said[-1] if is_wanted(self._said[-1]) else None
+
+    def _installs(self, python: str, target: Path) -> Iterator[list[str]]:
+        """Commands that install a package into `target`, where pip or venv can be called.
+
+        Debian's Python comes without pip, or without venv; a Python that its distribution manages
+        takes packages only into a folder of their own.
+        """
+        interpreters = dict.fromkeys([python, sys.executable])
+        pips = [[interpreter, "-m", "pip"] for interpreter in interpreters]
+        pips += [[found] for found in map(shutil.which, ("pip3", "pip")) if found]
+        for pip in pips:
+            if self._succeeds([*pip, "--version"]):
+                shutil.rmtree(str(target), ignore_errors=True)
+                yield [*pip, "install", "--retries", "2", "--target", str(target)]
+        for interpreter in interpreters:
+            shutil.rmtree(str(target), ignore_errors=True)
+            if self._succeeds([interpreter, "-m", "venv", str(target)]):
+                own = str(target / "bin" / "python")
+                yield [own, "-m", "pip", "install", "--retries", "2"]
+
+
+def _uv_version(program: str) -> tuple[int, ...] | None:
+    """The first two numbers of uv's version; None when `program` does not run."""
+    try:
+        done = subprocess.run(
+            [program, "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
+        )
+    except OSError:
+        return None
+    match = re.match(rb"uv (\d+)\.(\d+)", done.stdout)
+    return tuple(map(int, match.groups())) if match and done.returncode == 0 else None
+
+
+class Progress:
+    """Tells how an installation goes: one line that changes on a terminal, few lines elsewhere."""
+
+    WORDS = (
+        "Resolved",
+        "Downloading",
+        "Downloaded",
+        "Building",
+        "Built",
+        "Prepared",
+        "Uninstalled",
+        "Installed",
+    )
+    MILESTONES = ("Resolved", "Prepared", "Installed")
+    SECONDS_BETWEEN_LINES = 5.0
+
+    def __init__(self, active: bool) -> None:
+        self._active = active
+        self._terminal = sys.stdout.isatty()
+        self._started = self._last_line = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._active and self._terminal:
+            sys.stdout.write("\r\033[K")
+            sys.stdout.flush()
+
+    def say(self, line: str) -> None:
+        """Show `line` if it says how far things are."""
+        if not self._active or not line.startswith(self.WORDS):
+            return
+        now = time.monotonic()
+        shown = f"  {now - self._started:4.0f} s  {line}"
+        if self._terminal:
+            width = shutil.get_terminal_size().columns - 1
+            sys.stdout.write("\r\033[K" + shown[:width])
+            sys.stdout.flush()
+        elif line.startswith(self.MILESTONES) or now - self._last_line > self.SECONDS_BETWEEN_LINES:
+            step(shown)
+            self._last_line = now
