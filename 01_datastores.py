@@ -84,6 +84,7 @@ files = Dataset.File.from_files(
     path=(datastore, "diabetes-data/*.csv"),  # * within a folder, ** through all folders
     validate=True,  # fail now if nothing matches or nothing can be read (default True)
 )
+# Lines like {'infer_column_types': ..., 'activity': ...} are left over in the SDK: ignore them.
 with TemporaryDirectory() as folder:
     downloaded = files.download(
         target_path=folder,  # local folder (default: a new temporary one)
@@ -109,8 +110,9 @@ diabetic = table.filter(table["Diabetic"] == 1).to_pandas_dataframe()  # the fil
 print(f"\n{len(patients)} patients, {len(diabetic)} diabetic ({len(diabetic) / len(patients):.0%})")
 
 # %% A file dataset: the files as they are
+paths = files.to_path()  # relative to the folder before the *
 print("\nFiles in the file dataset:")
-for path in files.to_path():  # paths relative to the folder before the *
+for path in paths:
     print(f"  {path}")
 
 # %% 100 files with one patient each, for the batch scoring of lesson 08
@@ -123,7 +125,7 @@ with TemporaryDirectory() as folder:
     batch_files = Dataset.File.upload_directory(
         src_dir=folder, target=(datastore, "batch-data"), overwrite=True, show_progress=False
     )
-print(f"\nUploaded {len(chosen)} files to batch-data/, the first: {batch_files.to_path()[0]}")
+print(f"\nUploaded {len(chosen)} files to batch-data/: {chosen.index[0]}.csv and so on")
 
 # %% Register: a name, a version, tags
 # The same description keeps its version, so a second run of this lesson adds none; a changed one

@@ -1,0 +1,54 @@
+"""Every lesson reads alike, and calls the SDK as it is."""
+
+import ast
+import re
+
+import pytest
+from lesson_files import LESSONS, find_lesson
+
+
+@pytest.fixture(params=LESSONS)
+def text(request):
+    return find_lesson(request.param).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def tree(text):
+    return ast.parse(text)
+
+
+def test_lesson_is_short(text):
+    assert len(text.splitlines()) < 200
+    assert text.count("\n# %% ") >= 3, "cells"
+
+
+def test_docstring_says_what_a_reader_must_know(tree):
+    said = ast.get_docstring(tree)
+    assert re.match(r"[^\n]+\.\n\n", said), "a title of one line"
+    assert re.search(r"^Needs: (nothing|\d\d(, \d\d)*)$", said, re.MULTILINE)
+    assert re.search(r"^What you will do: ", said, re.MULTILINE)
+    assert re.search(r"^The ideas$", said, re.MULTILINE)
+    assert re.search(r"^Cost and time on Azure: ", said, re.MULTILINE)
+    assert re.search(r"^In SDK v2: ", said, re.MULTILINE)
+
+
+def test_env_is_loaded_before_the_sdk_is_imported(tree):
+    """The SDK reads its cloud settings at import, and .env decides, not the shell."""
+    statements = [node for node in tree.body[1:] if not isinstance(node, ast.ImportFrom)]
+    assert ast.unparse(tree.body[1]) == "from dotenv import load_dotenv"
+    assert ast.unparse(statements[0]) == "load_dotenv(override=True)"
+    assert tree.body.index(statements[0]) == 2
+
+
+def test_no_machinery(tree):
+    for node in ast.walk(tree):
+        assert not (isinstance(node, ast.FunctionDef) and node.name == "main")
+        assert (
+            not isinstance(node, ast.ImportFrom) or node.module.split(".")[0] != "local_workspace"
+        )
+        if isinstance(node, ast.ExceptHandler):
+            assert ast.unparse(node.type) == "ComputeTargetException"
+
+
+def test_ends_with_what_to_read_next(tree):
+    assert re.match(r"print\('\\nNext: ", ast.unparse(tree.body[-1]))
