@@ -4,7 +4,8 @@ What you will do: describe environments in three ways (from a conda file, from a
 from one that Azure ML maintains), register the one that all later jobs use, and read it back.
 
 The ideas
-- An environment is a definition: Python, its packages, and on Azure the Docker image around them. A job gets exactly that, wherever it runs, today and in a year.
+- An environment is a definition: Python, its packages, and on Azure the Docker image around them.
+  A job gets exactly that, wherever it runs, today and in a year.
 - It is built when the first job needs it, kept, and shared by every job with the same definition.
 - Registering gives it a name and a version. The same content keeps its version, so registering
   again is harmless; a change gets the next number, and old jobs can still be repeated with theirs.
