@@ -1,8 +1,7 @@
 """Datasets: saved definitions, and the names and versions under which they are registered."""
 
+from local_workspace.services.dataset.definition import Definition, definition_of
 from local_workspace.services.dataset.model import (
-    Definition,
-    definition_of,
     ensure_saved,
     get_registered,
     get_saved,

@@ -2,51 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
 from local_workspace.errors import BadRequest, Conflict, NotFound
+from local_workspace.services.dataset.definition import Definition
 from local_workspace.store.database import Database
 from local_workspace.store.tables.dataset import DatasetRow, DatasetVersionRow, SavedDatasetRow
 
 PAGE_SIZE = 100
-DATASET_TYPES = ("tabular", "file")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.\-]{0,254}")
 _REGISTRATION_ATTEMPTS = 20
-
-
-@dataclass(frozen=True)
-class Definition:
-    """What a dataset is: its type, the data engine's steps (YAML), properties.
-
-    `dataflow` is what the client sent and gets back.
-    """
-
-    dataset_type: str
-    dataflow: str
-    rs_dataflow: str
-    properties: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def digest(self) -> str:
-        """The same for two definitions that mean the same."""
-        text = json.dumps(
-            [self.dataset_type, self.rs_dataflow, self.properties],
-            sort_keys=True,
-            separators=(",", ":"),
-        )
-        return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -56,37 +30,6 @@ class Registered:
     dataset: DatasetRow
     version: DatasetVersionRow
     saved: SavedDatasetRow
-
-
-def definition_of(dataset_type: Any, dataflow: Any, properties: Any) -> Definition:
-    """The definition in a request.
-
-    The steps of the data engine are in `meta.RsDataflow` of the posted dataflow, or, from a client
-    without azureml-dataprep, the dataflow itself. Raises BadRequest.
-    """
-    if dataset_type not in DATASET_TYPES:
-        raise BadRequest(f"A dataset is of the type 'tabular' or 'file', not '{dataset_type}'.")
-    if not isinstance(dataflow, str) or not dataflow.strip():
-        raise BadRequest("The definition of the dataset (dataflow) is missing.")
-    if properties is not None and not isinstance(properties, dict):
-        raise BadRequest("The properties of a dataset must be a JSON object.")
-    rs_dataflow: Any = dataflow
-    if dataflow.lstrip().startswith("{"):
-        try:
-            rs_dataflow = json.loads(dataflow)["meta"]["RsDataflow"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadRequest(
-                "The definition of the dataset has no 'meta.RsDataflow'. It comes from an old "
-                "azureml-dataprep: install version 5 or later."
-            ) from error
-    try:
-        # Checked here, because a broken one would show itself only when it is read.
-        is_mapping = isinstance(yaml.safe_load(rs_dataflow), dict)
-    except (yaml.YAMLError, AttributeError):
-        is_mapping = False
-    if not is_mapping:
-        raise BadRequest("The definition of the dataset is not YAML with paths and steps.")
-    return Definition(dataset_type, dataflow, rs_dataflow, dict(properties or {}))
 
 
 def ensure_saved(session: Session, definition: Definition) -> SavedDatasetRow:

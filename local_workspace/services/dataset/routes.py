@@ -17,6 +17,7 @@ from local_workspace.http import (
     sdk,
 )
 from local_workspace.services.dataset import model
+from local_workspace.services.dataset.definition import definition_of
 from local_workspace.services.dataset.model import Registered
 from local_workspace.store.tables.dataset import SavedDatasetRow
 from local_workspace.workspace import LocalWorkspace
@@ -128,7 +129,7 @@ def register_dataset(
     """Register a dataset, or a new version of one; an unchanged definition keeps its version."""
     body = _object(body)
     latest = _object(body.get("latest"))
-    definition = model.definition_of(
+    definition = definition_of(
         body.get("datasetType"), latest.get("dataflow"), latest.get("properties")
     )
     registered = model.register_dataset(
@@ -241,7 +242,7 @@ def ensure_saved(
 ) -> JSONResponse:
     """Save a dataset without registering it, so that a run can refer to it."""
     body = _object(body)
-    definition = model.definition_of(
+    definition = definition_of(
         body.get("datasetType"), body.get("dataflowJson"), body.get("properties")
     )
     with workspace.database.write() as session:
