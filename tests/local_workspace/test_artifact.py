@@ -188,6 +188,23 @@ def test_an_address_holds_for_its_file_and_purpose_only(run, call):
     assert requests.delete(address, timeout=10).status_code == 403
 
 
+def test_azureml_mlflow_gives_paths_as_parameters(run, call):
+    Path("file").write_text("x")
+    run.upload_file("sub/a b.txt", "file")
+    container = f"/artifacts/ExperimentRun/dcid.{run.id}"
+    wanted = {"params": {"path": "sub/a b.txt"}}
+    described = call("GET", "artifact/v2.0", f"{container}/metadata", **wanted).json()
+    assert described["path"] == "sub/a b.txt"
+    assert call("GET", "artifact/v2.0", f"{container}/content", **wanted).text == "x"
+    [below] = call("GET", "artifact/v2.0", f"{container}/prefix/contentinfo?path=sub").json()[
+        "value"
+    ]
+    exact = call("GET", "artifact/v2.0", f"{container}/contentinfo", **wanted).json()
+    for found in (below, exact):
+        assert requests.get(found["contentUri"], timeout=10).text == "x"
+    assert call("GET", "artifact/v2.0", f"{container}/contentinfo").status_code == 400
+
+
 def test_artifacts_by_their_own_service(run, call):
     container = f"ExperimentRun/dcid.{run.id}"
 

@@ -46,6 +46,7 @@ def test_a_run_from_start_to_end(local_workspace, experiment):
     run = start(experiment, display_name="My run")
     assert run.get_status() == "Running"
     run.complete()
+    assert run.wait_for_completion()["status"] == "Completed"
     found = Run.get(local_workspace.workspace, run.id)
     assert (found.id, found.get_status(), found.display_name) == (run.id, "Completed", "My run")
     assert found.experiment.name == experiment.name
@@ -151,6 +152,18 @@ def test_runs_are_found_by_what_they_are(local_workspace, call):
         query = {"filter": f"(CreatedUtc ge {moment})"}
         page = call("POST", f"/experiments/{experiment.name}/runs:query", query).json()
         assert len(page["value"]) == count
+
+
+def test_runs_are_found_by_their_compute_target(call, experiment):
+    for run_id, target in (("on-one", "one"), ("on-two", "two"), ("also-on-one", "one")):
+        path = f"/experiments/{experiment.name}/runs/{run_id}"
+        assert call("PATCH", path, {"target": target}).status_code == 200
+    page = call("GET", "/computes/one/runs?$top=10&$orderby=RunId asc").json()
+    assert [run["runId"] for run in page["value"]] == ["also-on-one", "on-one"]
+    page = call("GET", "/computes/one/runs?$filter=RunId eq on-one").json()
+    assert [run["runId"] for run in page["value"]] == ["on-one"]
+    counts = call("GET", f"/experiments/{experiment.name}/runcounts?$filter=Target eq one").json()
+    assert counts == {"totalCount": 2, "runCounts": {"NotStarted": 2}}
 
 
 def test_unknown_runs_are_not_found(local_workspace, experiment, call):

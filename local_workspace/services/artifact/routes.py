@@ -22,6 +22,7 @@ from local_workspace.workspace import LocalWorkspace
 router = APIRouter(prefix="/artifact/v2.0" + WORKSPACE_SCOPE + "/artifacts", tags=["artifact"])
 
 _FILES = "Run.upload_file, Run.upload_files, Run.upload_folder, Run.log_image"
+_MLFLOW = "mlflow.artifacts.download_artifacts"
 _READ = "Run.download_file, Run.download_files, Run.get_metrics"
 
 
@@ -147,7 +148,6 @@ def upload(
 
 
 @router.get("/{origin}/{container}", openapi_extra=sdk("Run.get_file_names"))
-@router.get("/{origin}/{container}/{path:path}", openapi_extra=sdk("Run.get_file_names"))
 def list_artifacts(
     origin: str,
     container: str,
@@ -157,3 +157,21 @@ def list_artifacts(
 ) -> JSONResponse:
     """List artifacts."""
     return JSONResponse(wire.artifact_page(workspace, origin, container, path, continuation))
+
+
+# azureml-mlflow gives the path as a parameter.
+router.add_api_route(
+    "/{origin}/{container}/contentinfo", content_of, methods=["GET"], openapi_extra=sdk(_MLFLOW)
+)
+router.add_api_route(
+    "/{origin}/{container}/prefix/contentinfo",
+    contents_below,
+    methods=["GET"],
+    openapi_extra=sdk(_MLFLOW),
+)
+router.add_api_route(
+    "/{origin}/{container}/metadata", get_artifact, methods=["GET"], openapi_extra=sdk(_MLFLOW)
+)
+router.add_api_route(
+    "/{origin}/{container}/content", download, methods=["GET"], openapi_extra=sdk(_MLFLOW)
+)
