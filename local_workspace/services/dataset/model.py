@@ -310,10 +310,11 @@ def _saved_for_registration(
     saved = get_saved(session, saved_id)
     registered = registration_of(session, saved_id)
     if registered is not None:
-        # The SDK takes name and version out of this sentence.
+        # The SDK takes name and version out of the first sentence.
         raise BadRequest(
             "An identical dataset has been registered as "
-            f"{registered.dataset.name}:{registered.version.version} (name:version)."
+            f"{registered.dataset.name}:{registered.version.version} (name:version). Pass "
+            "create_new_version=True to register it once more."
         )
     if saved.digest != definition.digest:
         # A client that goes on from a saved dataset may send its id with other steps.

@@ -219,7 +219,7 @@ def list_definitions(
     )
 
 
-@router.get(
+@router.post(
     _DATASETS + "/{dataset_id}/actions/result",
     openapi_extra=sdk("not available: TabularDataset.get_profile"),
 )
