@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -224,9 +224,13 @@ def set_default_datastore(session: Session, name: str) -> DatastoreRow:
             f"'{row.name}' cannot be the default datastore: it is a file share. {_NO_FILE_SHARES}",
             status=400,
         )
-    default_datastore(session).is_default = False
-    session.flush()
-    row.is_default = True
+    # One statement, so that two clients at once leave one default.
+    session.execute(
+        update(DatastoreRow)
+        .values(is_default=DatastoreRow.name == row.name)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(row)
     return row
 
 

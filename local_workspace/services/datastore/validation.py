@@ -110,7 +110,9 @@ def _check_sas(row: DatastoreRow, accounts: dict[str, str]) -> Sas:
         account, sas = verify_sas(parameters, accounts, row.container, "")
         check_circumstances(parameters, "https", "127.0.0.1")
     except BlobError as error:
-        raise _failure(row, f"the SAS does not hold. {error.message}") from error
+        # Every text of this kind begins with the same advice about HTTP headers.
+        reason = error.message.rpartition("including the signature. ")[2]
+        raise _failure(row, f"the SAS does not hold. {reason}") from error
     if account != row.account:
         raise _failure(row, f"the SAS belongs to the storage account '{account}'.")
     if sas.kind not in ("account", "c"):
