@@ -60,7 +60,8 @@ class Installer:
         Raises SetupError, with the cause in one sentence, when it fails.
         """
         if not self._succeeds(command, progress=progress):
-            raise SetupError(self._failure(f"`{' '.join(command)}` failed."))
+            what = " ".join([Path(command[0]).name, *command[1:3]])
+            raise SetupError(self._failure(f"`{what}` failed."))
 
     def find_uv(self, python: str) -> str:
         """The uv on PATH, or the one fetched into `.venv-uv`, at need with the pip of `python`.
@@ -97,13 +98,18 @@ class Installer:
         return self._find_python(uv, {})
 
     def download_python(self, uv: str) -> str | None:
-        """The wanted Python, downloaded by uv into `.venv-python`; None when that fails."""
+        """The wanted Python, downloaded by uv into `.venv-python`; None when that fails.
+
+        `no_network` then says whether the network was why.
+        """
         inside = {
             "UV_PYTHON_INSTALL_DIR": str(self._root / ".venv-python"),
             # Nothing is left outside of the repository.
             "UV_PYTHON_INSTALL_BIN": "0",
         }
-        self._succeeds([uv, "python", "install", uv_request()], extra=inside, progress=True)
+        command = [uv, "python", "install", uv_request()]
+        if not self._succeeds(command, extra=inside, progress=True):
+            return None
         return self._find_python(uv, inside)
 
     def no_network(self) -> str | None:
@@ -116,8 +122,9 @@ class Installer:
             )
         if any(sign in said for sign in _OFFLINE):
             return (
-                "There is no connection to the package index. Check the network, and run this "
-                "again; behind a proxy set HTTPS_PROXY, with an index of your own PIP_INDEX_URL. "
+                "There is no connection to where the packages come from. Check the network, and "
+                "run this again; behind a proxy set HTTPS_PROXY, with an index of your own "
+                "PIP_INDEX_URL. "
             )
         return None
 
