@@ -44,6 +44,7 @@ SERVICES = (
     "metric.routes",
     "artifact.routes",
     "content.routes",
+    "execution.routes",
 )
 
 # First path segments that belong to services; every other one is a blob container.

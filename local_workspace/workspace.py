@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from local_workspace.identity.tokens import TokenIssuer
 from local_workspace.paths import Paths
 from local_workspace.services.blob import BlobStore
 from local_workspace.settings import Settings
 from local_workspace.store.database import Database
+
+if TYPE_CHECKING:
+    from local_workspace.engine.dispatcher import Engine
 
 
 class LocalWorkspace:
@@ -19,6 +24,8 @@ class LocalWorkspace:
         self.database = Database(settings.database_url or f"sqlite:///{paths.database}")
         self.tokens = TokenIssuer(settings)
         self.blobs = BlobStore(paths.blobs)
+        # Made by `start`: it runs the jobs.
+        self.engine: Engine
 
     @property
     def origin(self) -> str:
@@ -54,6 +61,7 @@ class LocalWorkspace:
     def start(self) -> None:
         """Make what a new workspace has on Azure from its first day."""
         # Imported here: the services know the workspace, not the other way round.
+        from local_workspace.engine.dispatcher import Engine
         from local_workspace.services.artifact import ensure_artifact_store
         from local_workspace.services.compute import reset_nodes
         from local_workspace.services.content import ensure_snapshot_store
@@ -69,7 +77,10 @@ class LocalWorkspace:
         ensure_curated_environments(self)
         close_open_builds(self)
         reset_nodes(self)
+        self.engine = Engine(self)
+        self.engine.recover()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """End what runs and let go of the database."""
+        self.engine.close()
         self.database.close()

@@ -1,0 +1,50 @@
+"""compute_target='local': what the SDK gets to start a run in a folder of the user's machine.
+
+The SDK copies the project into a temporary folder, unpacks this archive there, starts
+`azureml-setup/Invocation.sh` in the background, and cancels by writing `azureml-setup/killfile`.
+The server runs on the same machine: the script only says where the folder is, passes a
+cancellation on, and waits for the end.
+"""
+
+from __future__ import annotations
+
+import io
+import shlex
+import zipfile
+
+from local_workspace.engine.jobs import job_folder
+from local_workspace.workspace import LocalWorkspace
+
+_SCRIPT = """#!/bin/bash
+# Starts the run {run_id} in this folder and waits for its end.
+cd "$(dirname "$0")/.." || exit 1
+job={folder}
+server={lock}
+mkdir -p "$job"
+pwd > "$job/start.new" && mv "$job/start.new" "$job/start"
+until [ -e "$job/done" ]; do
+    if [ -e azureml-setup/killfile ]; then
+        touch "$job/kill"
+    fi
+    # Without its workspace nobody would ever say that the run is over.
+    [ -e "$server" ] || exit 1
+    sleep 0.2
+done
+"""
+
+
+def invocation_zip(workspace: LocalWorkspace, run_id: str) -> bytes:
+    """The archive with `azureml-setup/Invocation.sh` for a run."""
+    folder = job_folder(workspace, run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    script = _SCRIPT.format(
+        run_id=run_id,
+        folder=shlex.quote(str(folder)),
+        lock=shlex.quote(str(workspace.paths.settings)),
+    )
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
+        entry = zipfile.ZipInfo("azureml-setup/Invocation.sh")
+        entry.external_attr = 0o755 << 16
+        out.writestr(entry, script)
+    return archive.getvalue()
