@@ -44,9 +44,7 @@ def serve(paths: Paths, port: int | None) -> None:
         settings.save(paths.settings)
     certificates = Certificates(paths.certificates)
     certificates.ensure()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     workspace = LocalWorkspace(paths, settings, bound_port)
     config = uvicorn.Config(
         Application(workspace),

@@ -1,0 +1,260 @@
+"""Single blobs on disk: read them, and change them in one step or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from local_workspace.services.blob import blocks, containers
+from local_workspace.services.blob.errors import (
+    BlobError,
+    BlobNotFound,
+    ContainerNotFound,
+    os_errors,
+)
+from local_workspace.services.blob.files import Layout, TemporaryFile, remove
+from local_workspace.services.blob.names import check_account, check_blob, check_container
+from local_workspace.services.blob.properties import (
+    APPEND_BLOB,
+    BlobProperties,
+    Version,
+    new_moment,
+    read_version,
+    stamped,
+    version_of,
+    write_versions,
+)
+
+Check = Callable[[BlobProperties | None], None]
+
+
+class _Locks:
+    """The locks of one root folder, shared by every store of this process that is open on it.
+
+    `tree` guards the moments in which files change places; `of` gives the lock of one blob, held
+    from the check of a condition to the change that depends on it, and always taken first.
+    """
+
+    def __init__(self) -> None:
+        self.tree = threading.RLock()
+        self._stripes = [threading.RLock() for _ in range(64)]
+
+    def of(self, account: str, container: str, name: str) -> threading.RLock:
+        key = zlib.crc32(f"{account}/{container}/{name}".encode())
+        return self._stripes[key % len(self._stripes)]
+
+
+_locks_of_roots: WeakValueDictionary[str, _Locks] = WeakValueDictionary()
+_locks_guard = threading.Lock()
+
+
+def _locks_of(root: str) -> _Locks:
+    with _locks_guard:
+        return _locks_of_roots.setdefault(root, _Locks())
+
+
+def no_condition(_: BlobProperties | None) -> None:
+    """A write that depends on nothing."""
+
+
+class BlobTree:
+    """The blobs below `root`, one at a time.
+
+    Every method may be called from any thread. All raise BlobError: `ContainerNotFound`,
+    `BlobNotFound`, names that are not allowed, a full disk (`InsufficientStorage`). A `check` is
+    called with the present properties (None when there is no blob) right before a change and may
+    raise BlobError to prevent it.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        with os_errors():
+            self.layout = Layout(Path(root))
+        self._locks = _locks_of(self.layout.root)
+
+    def exists(self, account: str, container: str, name: str) -> bool:
+        """Whether the blob exists."""
+        with os_errors(), self._locks.tree:
+            return self._load(account, container, name) is not None
+
+    def properties(self, account: str, container: str, name: str) -> BlobProperties:
+        """The properties of a blob."""
+        with os_errors(), self._locks.tree:
+            return self._require(account, container, name)[1].properties
+
+    def open_descriptor(
+        self, account: str, container: str, name: str
+    ) -> tuple[int, BlobProperties]:
+        """The data file of a blob, open for reading, and its properties.
+
+        Only the first `size` bytes are the blob: more may follow while a block is appended. The
+        caller closes the descriptor.
+        """
+        with os_errors(), self._locks.tree:
+            path, version = self._require(account, container, name)
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), version.properties
+
+    def path_of(self, account: str, container: str, name: str) -> Path:
+        """The data file of a blob, for reading only."""
+        with os_errors(), self._locks.of(account, container, name), self._locks.tree:
+            path, version = self._require(account, container, name)
+            if os.stat(path).st_size > version.properties.size:
+                # What a process left that died while it appended.
+                os.truncate(path, version.properties.size)
+            return Path(path)
+
+    def new_file(self) -> TemporaryFile:
+        """A file to write the data of a blob or block into; close it in every case."""
+        with os_errors():
+            return TemporaryFile(self.layout)
+
+    def commit(
+        self,
+        account: str,
+        container: str,
+        file: TemporaryFile,
+        properties: BlobProperties,
+        check: Check = no_condition,
+    ) -> BlobProperties:
+        """Make the blob `properties.name` of what was written to `file`, replacing any other."""
+        name = properties.name
+        self._check_names(account, container, name)
+        with os_errors():
+            status = file.seal(new_moment() * 100)
+            with self._locks.of(account, container, name):
+                with self._locks.tree:
+                    found = self._load(account, container, name)
+                    present = found[1] if found else None
+                    check(present.properties if present else None)
+                    target = self._place(account, container, name)
+                    if present and (status.st_size, status.st_mtime_ns) == (
+                        present.properties.size,
+                        present.modified_ns,
+                    ):
+                        # A file system with coarse times: two versions must differ.
+                        os.utime(file.path, ns=(status.st_mtime_ns, status.st_mtime_ns + 10**9))
+                        status = os.stat(file.path)
+                    properties = stamped(
+                        dataclasses.replace(properties, size=file.size),
+                        present.properties.created if present else None,
+                    )
+                    new = version_of(properties, status)
+                    self._write_versions(
+                        account, container, name, [new, present] if present else [new]
+                    )
+                    file.publish(target)
+                blocks.discard(self.layout, account, container, name)
+        return properties
+
+    def update(
+        self,
+        account: str,
+        container: str,
+        name: str,
+        change: Callable[[BlobProperties], BlobProperties],
+        check: Check = no_condition,
+    ) -> BlobProperties:
+        """Change the properties of a blob and leave its data."""
+        with os_errors(), self._locks.of(account, container, name), self._locks.tree:
+            _, version = self._require(account, container, name)
+            check(version.properties)
+            changed = stamped(change(version.properties), version.properties.created)
+            version = dataclasses.replace(version, properties=changed)
+            self._write_versions(account, container, name, [version])
+            return changed
+
+    def delete(self, account: str, container: str, name: str, check: Check = no_condition) -> None:
+        """Delete a blob and its uncommitted blocks."""
+        with os_errors(), self._locks.of(account, container, name):
+            with self._locks.tree:
+                path, version = self._require(account, container, name)
+                check(version.properties)
+                record = self.layout.properties(account, container, name)
+                os.unlink(path)
+                remove(record)
+                self.layout.prune(path, self.layout.container(account, container))
+                self.layout.prune(record, self.layout.properties_of_container(account, container))
+            blocks.discard(self.layout, account, container, name)
+
+    def append_with(
+        self,
+        account: str,
+        container: str,
+        name: str,
+        size: int,
+        write: Callable[[int], None],
+        check: Check = no_condition,
+    ) -> BlobProperties:
+        """Append to an existing append blob the `size` bytes that `write` writes to a descriptor.
+
+        Raises BlobError `InvalidBlobType` for a block blob. When it fails nothing is appended.
+        """
+        with os_errors(), self._locks.of(account, container, name):
+            with self._locks.tree:
+                path, version = self._require(account, container, name)
+                present = version.properties
+                check(present)
+                if present.blob_type != APPEND_BLOB:
+                    raise BlobError("InvalidBlobType", "Only an append blob can be appended to.")
+                target = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                os.ftruncate(target, present.size)
+                os.lseek(target, present.size, os.SEEK_SET)
+                changed = dataclasses.replace(
+                    present, size=present.size + size, block_count=present.block_count + 1
+                )
+                changed = stamped(changed, present.created)
+                try:
+                    write(target)
+                    with self._locks.tree:
+                        new = version_of(changed, os.fstat(target))
+                        self._write_versions(account, container, name, [new])
+                except BaseException:
+                    os.ftruncate(target, present.size)
+                    raise
+                return changed
+            finally:
+                os.close(target)
+
+    def _check_names(self, account: str, container: str, name: str) -> None:
+        check_account(account)
+        check_container(container)
+        check_blob(name)
+
+    def _load(self, account: str, container: str, name: str) -> tuple[str, Version] | None:
+        """The data file of a blob and its version; None when there is none."""
+        self._check_names(account, container, name)
+        path = self.layout.find(account, container, name)
+        if path is None:
+            return None
+        record = self.layout.properties(account, container, name)
+        version = read_version(record, name, os.lstat(path))
+        return (path, version) if version else None
+
+    def _require(self, account: str, container: str, name: str) -> tuple[str, Version]:
+        found = self._load(account, container, name)
+        if found:
+            return found
+        if not containers.exists(self.layout, account, container):
+            raise ContainerNotFound(container)
+        raise BlobNotFound(name)
+
+    def _place(self, account: str, container: str, name: str) -> str:
+        target = self.layout.place(account, container, name)
+        if os.path.lexists(target) and self._load(account, container, name) is None:
+            raise BlobError(
+                "LocalFileConflict",
+                f"'{name}' differs only in upper and lower case, or in the form of its accents, "
+                "from a blob that exists, and this file system cannot tell them apart.",
+            )
+        return target
+
+    def _write_versions(
+        self, account: str, container: str, name: str, versions: Iterable[Version]
+    ) -> None:
+        record = self.layout.properties(account, container, name)
+        write_versions(record, self.layout.new_temporary(), [*versions])
