@@ -91,7 +91,10 @@ def _own(folder: Path, config_file: Path | None) -> Destination:
     else:
         _same_workspace(config_file, settings)
     variables = client_environment(paths, settings, os.environ)
-    lines = OURS + env_lines(variables)
+    try:
+        lines = OURS + env_lines(variables)
+    except ValueError as error:
+        raise WrongUse(str(error)) from error
     env_file = folder / ".env"
     if not env_file.exists() or env_file.read_text(encoding="utf-8") != lines:
         # Port and secrets change when the workspace moves or is made anew.

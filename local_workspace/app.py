@@ -34,17 +34,17 @@ log = logging.getLogger(__name__)
 
 # Each has a `router`. The order is that of the support matrix.
 SERVICES = (
-    "cloud",
-    "arm",
-    "datastore.routes",
-    "dataset.routes",
-    "compute.routes",
-    "environment.routes",
-    "run_history.routes",
-    "metric.routes",
-    "artifact.routes",
-    "content.routes",
-    "execution.routes",
+    "services.cloud",
+    "services.arm",
+    "services.datastore.routes",
+    "services.dataset.routes",
+    "services.compute.routes",
+    "services.environment.routes",
+    "services.run_history.routes",
+    "services.metric.routes",
+    "services.artifact.routes",
+    "services.content.routes",
+    "services.execution.routes",
 )
 
 # First path segments that belong to services; every other one is a blob container.
@@ -93,7 +93,7 @@ def create_api(workspace: LocalWorkspace) -> FastAPI:
     api = FastAPI(title="Local workspace", openapi_url=None, lifespan=lifespan)
     api.state.workspace = workspace
     for name in SERVICES:
-        api.include_router(importlib.import_module(f"local_workspace.services.{name}").router)
+        api.include_router(importlib.import_module(f"local_workspace.{name}").router)
     api.add_exception_handler(ServiceError, _service_error)
     api.add_exception_handler(RequestValidationError, _validation_error)
     api.add_exception_handler(HTTPException, _no_such_route)

@@ -167,7 +167,10 @@ def env(
     """Print the lines of a .env file that lead a program to this workspace."""
     paths = Paths(root)
     variables = client_environment(paths, _settings(paths), os.environ, all_roots=all_roots)
-    print(env_lines(variables), end="")
+    try:
+        print(env_lines(variables), end="")
+    except ValueError as error:
+        raise ProcessError(str(error)) from error
 
 
 @app.command()

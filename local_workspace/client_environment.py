@@ -55,8 +55,25 @@ def _without_proxy(present: str) -> str:
 
 
 def env_lines(variables: Mapping[str, str]) -> str:
-    """`variables` as lines that python-dotenv and a shell read alike."""
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
+    """`variables` as lines that python-dotenv and a shell read alike.
+
+    Raises ValueError for a value that no notation of the two has in common.
+    """
+    return "".join(f"{name}={_quoted(name, value)}\n" for name, value in variables.items())
+
+
+def _quoted(name: str, value: str) -> str:
+    # Between single quotes a shell takes all as it is, while python-dotenv knows escapes; between
+    # double quotes both know `\\"` and `\\\\`, and a shell replaces `$` and backticks.
+    if not set(value) & set("'\\\n\r"):
+        return shlex.quote(value)
+    if not set(value) & set("$`!\n\r"):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    raise ValueError(
+        f"{name} cannot be written to a .env file, because a path in it has both a quote or "
+        f"backslash and one of $, ` or !: {value}. Choose another folder with --root."
+    )
 
 
 def server_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -81,11 +81,8 @@ def load_or_make_settings(paths: Paths) -> Settings:
 
 
 def _listen(wanted: int | None, last: int) -> socket.socket:
-    if wanted is not None:
-        candidates = [wanted]
-    else:
-        # Moving to a free port is better than not starting: .env is printed anew on request.
-        candidates = [last or DEFAULT_PORT, 0]
+    # Moving to a free port is better than not starting: .env is printed anew on request.
+    candidates = [wanted] if wanted is not None else [last or DEFAULT_PORT, 0]
     for candidate in candidates:
         try:
             return _bound(candidate)

@@ -13,7 +13,7 @@ import dotenv
 import pytest
 
 from local_workspace import process
-from local_workspace.client_environment import server_environment
+from local_workspace.client_environment import env_lines, server_environment
 from local_workspace.paths import Paths
 from local_workspace.settings import Settings
 
@@ -220,3 +220,18 @@ def test_the_server_listens_on_loopback_only(local_workspace):
     listing = subprocess.run(["ss", "-ltnH"], text=True, capture_output=True, check=True).stdout
     addresses = {line.split()[3] for line in listing.splitlines()}
     assert {a for a in addresses if a.endswith(f":{port}")} == {f"127.0.0.1:{port}"}
+
+
+@pytest.mark.parametrize("value", ["a b", "it's", 'say "it\'s"', "$HOME `x` !", "\\"])
+def test_values_survive_both_notations(value):
+    lines = env_lines({"NAME": value})
+    assert dotenv.dotenv_values(stream=io.StringIO(lines)) == {"NAME": value}
+    shell = subprocess.run(
+        ["sh", "-c", f'{lines}printf %s "$NAME"'], capture_output=True, text=True, check=True
+    )
+    assert shell.stdout == value
+
+
+def test_a_value_without_common_notation_is_refused():
+    with pytest.raises(ValueError, match="NAME cannot be written"):
+        env_lines({"NAME": "it's $5"})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
 from local_workspace.errors import BadRequest, NotFound, NotImplementedHere
 from local_workspace.http import (
@@ -23,6 +24,8 @@ router = APIRouter(tags=["arm"])
 
 _GROUP = "/subscriptions/{subscription_id}/resourceGroups/{resource_group}"
 _WORKSPACES = "/providers/Microsoft.MachineLearningServices/workspaces"
+# The conditions that the SDK filters resources with, joined by `and`.
+_CONDITION = re.compile(r"\s*(resourceGroup|resourceType)\s+eq\s+'([^']*)'\s*", re.IGNORECASE)
 _EDITABLE = ("description", "friendlyName", "imageBuildCompute", "containerRegistry")
 
 
@@ -88,6 +91,30 @@ def list_resource_groups(workspace: LocalWorkspace = Depends(_subscription)) -> 
 def get_resource_group(workspace: LocalWorkspace = Depends(_group)) -> JSONResponse:
     """Describe a resource group."""
     return JSONResponse(wire.resource_group(workspace))
+
+
+@router.get("/subscriptions/{subscription_id}/resources", openapi_extra=sdk("Workspace.list"))
+def list_resources(
+    workspace: LocalWorkspace = Depends(_subscription),
+    condition: str = Query("", alias="$filter"),
+) -> JSONResponse:
+    """List the resources of a subscription, filtered by resource group and type."""
+    resource = wire.workspace_resource(workspace, editable_of(workspace))
+    actual = {
+        "resourcegroup": workspace.settings.resource_group.lower(),
+        "resourcetype": resource["type"].lower(),
+    }
+    matches = True
+    for part in re.split(r"\s+and\s+", condition) if condition.strip() else []:
+        found = _CONDITION.fullmatch(part)
+        if found is None:
+            raise BadRequest(
+                f"The filter condition '{part}' is not understood: resources are filtered by "
+                "resourceGroup and resourceType, each with `eq`.",
+                code="InvalidFilterInQueryString",
+            )
+        matches = matches and actual[found[1].lower()] == found[2].lower()
+    return JSONResponse({"value": [resource] if matches else []})
 
 
 @router.get("/subscriptions/{subscription_id}" + _WORKSPACES, openapi_extra=sdk("Workspace.list"))
