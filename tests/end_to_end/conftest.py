@@ -1,0 +1,88 @@
+"""The lessons, run as a reader runs them, in a copy of the repository with a fresh workspace."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local_workspace import process
+from local_workspace.client_environment import server_environment
+from local_workspace.paths import DEFAULT_ROOT, Paths
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+# What a clone has, and a lesson may use.
+_PARTS = ("data", "experiments", "assets", "lesson_runner", "local_workspace")
+_QUESTION = """
+import json
+from dotenv import load_dotenv
+load_dotenv(override=True)
+from azureml.core import Workspace
+ws = Workspace.from_config()
+{code}
+print("ANSWER", json.dumps(answer))
+"""
+
+
+class Clone:
+    """A copy of the repository, without environment and state."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.paths = Paths(folder / DEFAULT_ROOT)
+        for path in REPOSITORY.iterdir():
+            if path.is_file() and path.name not in ("config.json", ".env"):
+                shutil.copy(path, folder)
+        for part in _PARTS:
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(REPOSITORY / part, folder / part, ignore=ignore)
+        home = folder / "home"
+        home.mkdir()
+        # The test session's own workspace must not be the one that is found.
+        self.environment = {
+            **server_environment(os.environ),
+            "HOME": str(home),
+            "MPLBACKEND": "Agg",
+        }
+
+    def python(self, *arguments: str, check: bool = True) -> str:
+        """What the Python of this environment prints; AssertionError when it fails and `check`."""
+        result = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        assert not check or result.returncode == 0, result.stdout[-6000:]
+        return result.stdout
+
+    def lessons(self, *numbers: str) -> str:
+        """Run lessons, all of them unless numbers are given, with the steps of run.py."""
+        return self.python("-m", "lesson_runner", *numbers)
+
+    def log(self, number: str) -> str:
+        """The output of a lesson."""
+        return (self.folder / "outputs" / "logs" / f"{number}.log").read_text(encoding="utf-8")
+
+    def ask(self, code: str) -> object:
+        """`answer` after `code`, run with the SDK in a process of its own; `ws` is the workspace."""
+        printed = self.python("-c", _QUESTION.format(code=code))
+        lines = [line for line in printed.splitlines() if line.startswith("ANSWER ")]
+        return json.loads(lines[-1].removeprefix("ANSWER "))
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory):
+    """A copy in which all lessons have run once."""
+    clone = Clone(tmp_path_factory.mktemp("clone"))
+    try:
+        clone.first_output = clone.lessons()
+        yield clone
+    finally:
+        process.stop(clone.paths)
