@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -48,10 +49,13 @@ class Clone:
             "MPLBACKEND": "Agg",
         }
 
-    def python(self, *arguments: str, check: bool = True) -> str:
-        """What the Python of this environment prints; AssertionError when it fails and `check`."""
+    def python(self, *arguments: str, within: Sequence[str] = ()) -> str:
+        """What the Python of this environment prints, run `within` another command, if any.
+
+        Raises AssertionError when it fails.
+        """
         result = subprocess.run(
-            [sys.executable, *arguments],
+            [*within, sys.executable, *arguments],
             cwd=self.folder,
             env=self.environment,
             text=True,
@@ -59,19 +63,19 @@ class Clone:
             stderr=subprocess.STDOUT,
             check=False,
         )
-        assert not check or result.returncode == 0, result.stdout[-6000:]
+        assert result.returncode == 0, result.stdout[-6000:]
         return result.stdout
 
-    def lessons(self, *numbers: str) -> str:
+    def lessons(self, *numbers: str, within: Sequence[str] = ()) -> str:
         """Run lessons, all of them unless numbers are given, with the steps of run.py."""
-        return self.python("-m", "lesson_runner", *numbers)
+        return self.python("-m", "lesson_runner", *numbers, within=within)
 
     def log(self, number: str) -> str:
         """The output of a lesson."""
         return (self.folder / "outputs" / "logs" / f"{number}.log").read_text(encoding="utf-8")
 
     def ask(self, code: str) -> object:
-        """`answer` after `code`, run with the SDK in a process of its own; `ws` is the workspace."""
+        """`answer` after `code`, run in a process of its own in which `ws` is the workspace."""
         printed = self.python("-c", _QUESTION.format(code=code))
         lines = [line for line in printed.splitlines() if line.startswith("ANSWER ")]
         return json.loads(lines[-1].removeprefix("ANSWER "))

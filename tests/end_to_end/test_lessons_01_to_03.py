@@ -75,13 +75,3 @@ answer = {"conda": sorted(conda.conda_packages), "pip": sorted(conda.pip_package
     packages = [*answer["conda"], *answer["pip"]]
     assert any(name.startswith("azureml") for name in packages)
     assert all(name in text for name in packages)
-
-
-def test_a_second_pass_changes_nothing_that_was_registered(clone):
-    question = """
-answer = {name: dataset.version for name, dataset in ws.datasets.items()}
-"""
-    before = clone.ask(question)
-    clone.lessons("01", "02", "03")
-    assert clone.ask(question) == before
-    assert before["diabetes-dataset"] == 1
