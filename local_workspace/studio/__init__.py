@@ -1,1 +1,1 @@
-"""The web pages of the local workspace."""
+"""The web pages of the workspace, what Azure calls the studio."""
