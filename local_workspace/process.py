@@ -25,7 +25,8 @@ from local_workspace.paths import Paths
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
-ALREADY_RUNNING = 3
+# Not 3, which uvicorn ends with when a start fails.
+ALREADY_RUNNING = 4
 
 
 class ProcessError(Exception):
@@ -148,9 +149,19 @@ def start(paths: Paths, port: int | None) -> tuple[ServerState, bool]:
     try:
         return _wait_until_healthy(paths, child), True
     except ProcessError as error:
-        said = paths.server_log.read_bytes()[log_start:].decode("utf-8", "replace").strip()
-        last = said.splitlines()[-1] if said else ""
-        raise ProcessError(last or str(error)) from error
+        said = paths.server_log.read_bytes()[log_start:].decode("utf-8", "replace")
+        raise ProcessError(_reason(said, paths) or str(error)) from error
+
+
+def _reason(said: str, paths: Paths) -> str:
+    """The last line of what a server said that did not start."""
+    # uvicorn's own last line says nothing but that the start has failed.
+    lines = [line for line in said.splitlines() if line and not line.endswith("Exiting.")]
+    if not lines:
+        return ""
+    if "Traceback (most recent call last)" not in said:
+        return lines[-1]
+    return f"The local workspace did not start: {lines[-1]} ({paths.server_log} tells more.)"
 
 
 def prepare_root(paths: Paths) -> None:

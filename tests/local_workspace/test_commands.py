@@ -235,3 +235,14 @@ def test_values_survive_both_notations(value):
 def test_a_value_without_common_notation_is_refused():
     with pytest.raises(ValueError, match="NAME cannot be written"):
         env_lines({"NAME": "it's $5"})
+
+
+def test_a_start_that_fails_is_said_at_once(root):
+    process.start(Paths(root), 0)
+    process.stop(Paths(root))
+    Paths(root).database.write_bytes(b"not a database" * 1000)
+    for leftover in (f"{Paths(root).database}-wal", f"{Paths(root).database}-shm"):
+        Path(leftover).unlink(missing_ok=True)
+    result = command("start", "--root", root)
+    assert result.returncode == 1
+    assert "file is not a database" in result.stderr and "Traceback" not in result.stderr
