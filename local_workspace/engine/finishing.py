@@ -5,55 +5,43 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local_workspace.engine import jobs
+from local_workspace.engine.layout import layout_of
+from local_workspace.engine.outcomes import NodeOutcome, ProcessOutcome
 from local_workspace.services import run_history
 from local_workspace.services.artifact import ARTIFACT_CONTAINER, RUN_ORIGIN, run_container
 from local_workspace.services.blob import BlobError
 from local_workspace.store.tables.execution import JobRow
 from local_workspace.workspace import LocalWorkspace
 
-if TYPE_CHECKING:
-    from local_workspace.engine.cluster import ProcessResult
-
 _log = logging.getLogger(__name__)
 
-
-def finish(
-    workspace: LocalWorkspace, job: JobRow, results: dict[int, ProcessResult]
-) -> tuple[str, dict[str, Any] | str | None]:
-    """Keep the outputs and logs of a job; the status and error that its run ends with."""
-    for rank in range(job.node_count):
-        _keep_files(workspace, job, jobs.working_folder(workspace, job, rank))
-    if job.cancel_requested:
-        return "Canceled", None
-    failed = [
-        (rank, result)
-        for rank, result in sorted(results.items())
-        if result.reason != "exited" or result.exit_code != 0
-    ]
-    if not failed:
-        return "Completed", None
-    # A process that was ended because another one failed is not the reason.
-    rank, result = next(
-        ((rank, one) for rank, one in failed if one.reason != "canceled"), failed[0]
-    )
-    return "Failed", _error(workspace, job, rank, result)
+Ending = tuple[str, dict[str, Any] | None]
 
 
-def _keep_files(workspace: LocalWorkspace, job: JobRow, folder: Path) -> None:
+def keep_files(workspace: LocalWorkspace, job: JobRow) -> None:
+    """Keep the outputs and logs of a job as artifacts of its run, until it is canceled."""
+    for node in range(job.node_count):
+        _keep_files_of(workspace, job, jobs.working_folder(workspace, job, node))
+
+
+def _keep_files_of(workspace: LocalWorkspace, job: JobRow, folder: Path) -> None:
     history = job.configuration.get("history") or {}
     names = ["outputs", "logs", *(history.get("directoriesToWatch") or [])]
     account = workspace.settings.storage_account
     for name in dict.fromkeys(names):
         for path in _files_below(folder / name):
+            if job.cancel_requested:
+                return
             relative = path.relative_to(folder).as_posix()
             blob = f"{RUN_ORIGIN}/{run_container(job.run_id)}/{relative}"
             try:
-                if workspace.blobs.exists(account, ARTIFACT_CONTAINER, blob) and name != "outputs":
+                if name != "outputs" and workspace.blobs.exists(account, ARTIFACT_CONTAINER, blob):
                     continue
                 workspace.blobs.put_file(account, ARTIFACT_CONTAINER, blob, path)
             except (BlobError, OSError) as error:
@@ -71,37 +59,78 @@ def _files_below(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _error(
-    workspace: LocalWorkspace, job: JobRow, rank: int, result: ProcessResult
-) -> dict[str, Any] | str:
-    log = jobs.log_of(workspace, job, rank)[1]
-    if result.reason == "timed out":
-        seconds = job.configuration.get("maxRunDurationSeconds")
-        return {
-            "code": "UserError",
-            "message": f"The run was ended because it took longer than {seconds} seconds, its "
-            "max_run_duration_seconds.",
-        }
-    if result.reason != "exited":
-        return {"code": "ServiceError", "message": f"The node failed: {result.reason}"}
-    try:
-        told = json.loads((jobs.attempt_folder(workspace, job) / f"result-{rank}.json").read_text())
-    except (FileNotFoundError, ValueError):
-        told = {}
-    if told.get("error"):
-        return {
-            "code": "UserError",
-            "message": told["error"]["message"],
-            "innerError": {"code": told["error"]["type"], "innerError": None},
-        }
-    if result.exit_code < 0:
-        return {
-            "code": "UserError",
-            "message": f"The process of the run was killed by signal {-result.exit_code}. A "
-            f"machine short of memory does that; the last lines of {log} may tell more.",
-        }
+def ending(workspace: LocalWorkspace, job: JobRow, outcomes: list[NodeOutcome]) -> Ending:
+    """The status and the error that a run ends with when its nodes ended so."""
+    if job.cancel_requested:
+        return "Canceled", None
+    for outcome in outcomes:
+        if outcome.failure is not None:
+            message = f"The node failed: {outcome.failure}"
+            return "Failed", {"code": "ServiceError", "message": message}
+    layout = layout_of(job.configuration)
+    processes = [process for outcome in outcomes for process in outcome.processes]
+    # Parameter servers serve until they are ended.
+    workers = layout.processes - layout.parameter_servers
+    bad = [one for one in processes if not one.is_good and one.rank < workers]
+    if not bad:
+        return "Completed", None
+    # A process that was ended because another one failed is not the reason.
+    reason = next((one for one in bad if one.reason != "canceled"), bad[0])
+    if reason.reason == "timed out":
+        return "Canceled", _timed_out(job)
+    return "Failed", _error(workspace, job, reason)
+
+
+def _timed_out(job: JobRow) -> dict[str, Any]:
+    seconds = job.configuration.get("maxRunDurationSeconds")
     return {
         "code": "UserError",
-        "message": f"AzureMLCompute job failed. JobFailed: Submitted script failed with a non-zero "
-        f"exit code {result.exit_code}; see {log} for details.",
+        "message": f"The run was canceled because it took longer than {seconds} seconds, which is "
+        "its max_run_duration_seconds.",
+        "innerError": {"code": "JobTimeout", "innerError": None},
     }
+
+
+def _error(workspace: LocalWorkspace, job: JobRow, process: ProcessOutcome) -> dict[str, Any]:
+    told = _told_by_the_driver(workspace, job, process.rank)
+    if told is not None:
+        kind, message = told["type"], told["message"]
+        return {
+            "code": "UserError",
+            "message": f"User program failed with {kind}: {message}",
+            "innerError": {"code": kind, "innerError": None},
+            "debugInfo": {
+                "type": kind,
+                "message": message,
+                "stackTrace": told.get("traceback"),
+                "innerException": None,
+                "data": None,
+                "errorResponse": None,
+            },
+        }
+    log = jobs.log_of(workspace, job, process.rank)[1]
+    if process.exit_code < 0:
+        number = -process.exit_code
+        name = signal.Signals(number).name if number in set(signal.Signals) else "unknown"
+        message = (
+            f"The process of the run was killed by signal {number} ({name}). A machine short of "
+            f"memory does that; the last lines of {log} may tell more."
+        )
+    else:
+        message = (
+            "AzureMLCompute job failed. JobFailed: Submitted script failed with a non-zero exit "
+            f"code {process.exit_code}; see the log file {log} for details."
+        )
+    return {
+        "code": "UserError",
+        "message": message,
+        "innerError": {"code": "JobFailed", "innerError": None},
+    }
+
+
+def _told_by_the_driver(workspace: LocalWorkspace, job: JobRow, rank: int) -> dict[str, Any] | None:
+    try:
+        told = json.loads(jobs.result_file(workspace, job, rank).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return told.get("error")

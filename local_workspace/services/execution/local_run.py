@@ -2,32 +2,33 @@
 
 The SDK copies the project into a temporary folder, unpacks this archive there, starts
 `azureml-setup/Invocation.sh` in the background, and cancels by writing `azureml-setup/killfile`.
-The server runs on the same machine: the script only says where the folder is, passes a
-cancellation on, and waits for the end.
+The server runs on the same machine: the script only says where the folder is and what environment
+it was started with, passes a cancellation on, and waits for the end.
 """
 
 from __future__ import annotations
 
 import io
 import shlex
+import sys
 import zipfile
 
-from local_workspace.engine.jobs import job_folder
+from local_workspace.engine.jobs import CALLER_FILE, KILL_FILE, START_FILE, job_folder
 from local_workspace.workspace import LocalWorkspace
 
 _SCRIPT = """#!/bin/bash
 # Starts the run {run_id} in this folder and waits for its end.
 cd "$(dirname "$0")/.." || exit 1
 job={folder}
-server={lock}
-mkdir -p "$job"
-pwd > "$job/start.new" && mv "$job/start.new" "$job/start"
-until [ -e "$job/done" ]; do
+umask 077
+{python} -I -c 'import json, os, sys; json.dump(dict(os.environ), open(sys.argv[1], "w"))' \\
+    "$job/{caller}" || exit 1
+pwd > "$job/{start}.new" && mv "$job/{start}.new" "$job/{start}" || exit 1
+# The workspace deletes that folder when the run is over.
+while [ -e "$job/{start}" ]; do
     if [ -e azureml-setup/killfile ]; then
-        touch "$job/kill"
+        touch "$job/{kill}"
     fi
-    # Without its workspace nobody would ever say that the run is over.
-    [ -e "$server" ] || exit 1
     sleep 0.2
 done
 """
@@ -40,7 +41,10 @@ def invocation_zip(workspace: LocalWorkspace, run_id: str) -> bytes:
     script = _SCRIPT.format(
         run_id=run_id,
         folder=shlex.quote(str(folder)),
-        lock=shlex.quote(str(workspace.paths.settings)),
+        python=shlex.quote(sys.executable),
+        caller=CALLER_FILE,
+        start=START_FILE,
+        kill=KILL_FILE,
     )
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:

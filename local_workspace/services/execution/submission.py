@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
 from local_workspace.engine.job_data import lineage
+from local_workspace.engine.layout import layout_of
 from local_workspace.errors import BadRequest, Conflict, NotFound, NotImplementedHere
 from local_workspace.http import WORKSPACE_SCOPE
 from local_workspace.services import content, run_history
@@ -17,6 +18,7 @@ from local_workspace.store.tables.run_history import RunRow
 from local_workspace.workspace import LocalWorkspace
 
 LOCAL = "local"
+_FRAMEWORKS = ("python", "pytorch", "tensorflow")
 # Azure's limit for the seconds of a run; also what the SDK sends when nothing is said.
 _LONGEST_RUN_SECONDS = 2592000
 
@@ -45,7 +47,7 @@ def submit_run(
     snapshot_id = given.get("snapshotId")
     target = str(configuration.get("target") or LOCAL)
     kind = "local" if target == LOCAL else "cluster"
-    node_count = _node_count(configuration)
+    node_count = layout_of(configuration).nodes
     _check(configuration, kind, node_count)
     inputs = lineage(workspace, configuration)
     with workspace.database.write() as session:
@@ -120,31 +122,14 @@ def _cancel_uri(workspace: LocalWorkspace, experiment_name: str, run_id: str) ->
     )
 
 
-def _node_count(configuration: dict[str, Any]) -> int:
-    # A count of its own has gone from the SDK's newer classes into these sections.
-    counts = [
-        configuration.get("nodeCount") or 1,
-        (configuration.get("mpi") or {}).get("nodeCount") or 1,
-        (configuration.get("pytorch") or {}).get("nodeCount") or 1,
-    ]
-    if not all(isinstance(count, int) and count > 0 for count in counts):
-        raise BadRequest("'nodeCount' must be a whole number of at least 1.")
-    return max(counts)
-
-
 def _check(configuration: dict[str, Any], kind: str, node_count: int) -> None:
     if not configuration.get("script") and not configuration.get("command"):
         raise BadRequest("The run configuration has neither a 'script' nor a 'command'.")
-    if str(configuration.get("framework") or "Python").lower() not in ("python", "pytorch"):
+    framework = str(configuration.get("framework") or "Python")
+    if framework.lower() not in _FRAMEWORKS:
         raise NotImplementedHere(
-            f"The framework '{configuration['framework']}' is not offered by the local workspace: "
-            "it runs Python scripts and commands."
-        )
-    per_node = (configuration.get("mpi") or {}).get("processCountPerNode") or 1
-    if per_node != 1:
-        raise NotImplementedHere(
-            "The local workspace runs one process on each node: set process_count_per_node to 1 "
-            "and node_count to the number of processes."
+            f"The framework '{framework}' is not offered by the local workspace: it runs Python "
+            "scripts and commands."
         )
     if kind == "local" and node_count > 1:
         raise BadRequest("A run with compute_target='local' has one node.")

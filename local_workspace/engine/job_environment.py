@@ -1,0 +1,143 @@
+"""The environment variables of a job's processes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from local_workspace.client_environment import client_environment, server_environment
+from local_workspace.services import run_history
+from local_workspace.store.tables.execution import JobRow
+from local_workspace.workspace import LocalWorkspace
+
+TOKEN_SECONDS = 24 * 3600
+# What a node has of this machine: where programs and libraries are, the language, the way out. Not
+# what the user who started the server has in the shell: on Azure a job does not see that either.
+_OF_THE_MACHINE = frozenset(
+    {
+        "PATH",
+        "LANG",
+        "LANGUAGE",
+        "TZ",
+        "TMPDIR",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "LD_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
+        "DYLD_FALLBACK_LIBRARY_PATH",
+        "CUDA_VISIBLE_DEVICES",
+        "CUDA_HOME",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+        "REQUESTS_CA_BUNDLE",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+    }
+)
+# A job signs in as its run: what signs a user in stays outside, and so does another Python's path.
+_NOT_FOR_JOBS = frozenset(
+    {
+        "MSI_ENDPOINT",
+        "MSI_SECRET",
+        "APPSETTING_WEBSITE_SITE_NAME",
+        "AZURE_STORAGE_ACCOUNT",
+        "AZURE_STORAGE_KEY",
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "VIRTUAL_ENV",
+    }
+)
+
+
+def callers_environment(path: Path) -> dict[str, str] | None:
+    """For compute_target='local': the environment of the program that submitted the run."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def job_environment(
+    workspace: LocalWorkspace, job: JobRow, caller: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """What every process of a job has in its environment; it holds the token of the run.
+
+    A job on a cluster starts from little, one with compute_target='local' from the environment of
+    its `caller`. Raises NotFound when the run is not there.
+    """
+    if caller is None:
+        base = {
+            name: value
+            for name, value in server_environment(os.environ).items()
+            if name in _OF_THE_MACHINE or name.startswith("LC_")
+        }
+    else:
+        base = server_environment(caller)
+    variables = {
+        **base,
+        **client_environment(workspace.paths, workspace.settings, base, all_roots=True),
+    }
+    for name in _NOT_FOR_JOBS:
+        variables.pop(name, None)
+    if caller is None:
+        home = workspace.paths.sdk / "job-home"
+        home.mkdir(parents=True, exist_ok=True)
+        variables["HOME"] = str(home)
+    definition = job.configuration.get("environment") or {}
+    given = {
+        **(definition.get("environmentVariables") or {}),
+        **(job.configuration.get("environmentVariables") or {}),
+    }
+    folder = str(Path(job.python).parent)
+    return {
+        **variables,
+        "PATH": f"{folder}{os.pathsep}{variables.get('PATH', os.defpath)}",
+        "PYTHONUNBUFFERED": "1",
+        **{name: str(value) for name, value in given.items()},
+        **_of_the_run(workspace, job),
+    }
+
+
+def _of_the_run(workspace: LocalWorkspace, job: JobRow) -> dict[str, str]:
+    settings = workspace.settings
+    with workspace.database.read() as session:
+        run = run_history.get_run(session, job.run_id)
+    token, expires = workspace.tokens.issue(
+        workspace.origin, run_id=job.run_id, lifetime=TOKEN_SECONDS
+    )
+    scope = (
+        f"/subscriptions/{settings.subscription_id}/resourceGroups/{settings.resource_group}"
+        f"/providers/Microsoft.MachineLearningServices/workspaces/{settings.workspace_name}"
+    )
+    return {
+        "AZUREML_RUN_ID": job.run_id,
+        "AZUREML_ROOT_RUN_ID": run.root_run_id,
+        "AZUREML_RUN_TOKEN": token,
+        "AZUREML_RUN_TOKEN_EXPIRY": str(expires),
+        "AZUREML_ARM_SUBSCRIPTION": settings.subscription_id,
+        "AZUREML_ARM_RESOURCEGROUP": settings.resource_group,
+        "AZUREML_ARM_WORKSPACE_NAME": settings.workspace_name,
+        "AZUREML_ARM_PROJECT_NAME": job.experiment_name,
+        "AZUREML_EXPERIMENT_ID": run.experiment_id,
+        "AZUREML_WORKSPACE_ID": settings.workspace_id,
+        "AZUREML_WORKSPACE_SCOPE": scope,
+        "AZUREML_EXPERIMENT_SCOPE": f"{scope}/experiments/{job.experiment_name}",
+        "AZUREML_SERVICE_ENDPOINT": workspace.origin,
+        "AZUREML_DISCOVERY_SERVICE_ENDPOINT": workspace.discovery_url,
+        "AZUREML_RUN_ATTEMPT": str(job.attempts),
+        "AZUREML_SCRIPT_DIRECTORY_NAME": ".",
+        "MLFLOW_TRACKING_URI": f"azureml://localhost:{workspace.port}/mlflow/v2.0{scope}?",
+        "MLFLOW_TRACKING_TOKEN": token,
+        "MLFLOW_RUN_ID": job.run_id,
+        "MLFLOW_EXPERIMENT_ID": run.experiment_id,
+        "MLFLOW_EXPERIMENT_NAME": job.experiment_name,
+    }
