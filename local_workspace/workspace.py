@@ -24,8 +24,13 @@ class LocalWorkspace:
         self.database = Database(settings.database_url or f"sqlite:///{paths.database}")
         self.tokens = TokenIssuer(settings)
         self.blobs = BlobStore(paths.blobs)
-        # Made by `start`: it runs the jobs.
-        self.engine: Engine
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the jobs; there from `start` on."""
+        assert self._engine is not None, "the workspace has not been started"
+        return self._engine
 
     @property
     def origin(self) -> str:
@@ -77,10 +82,11 @@ class LocalWorkspace:
         ensure_curated_environments(self)
         close_open_builds(self)
         reset_nodes(self)
-        self.engine = Engine(self)
-        self.engine.recover()
+        self._engine = Engine(self)
+        self._engine.recover()
 
     def close(self) -> None:
         """End what runs and let go of the database."""
-        self.engine.close()
+        if self._engine is not None:
+            self._engine.close()
         self.database.close()
