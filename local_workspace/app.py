@@ -45,6 +45,8 @@ SERVICES = (
     "services.artifact.routes",
     "services.content.routes",
     "services.execution.routes",
+    # Last: it answers every other address below /studio/.
+    "studio.routes",
 )
 
 # First path segments that belong to services; every other one is a blob container.

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import webbrowser
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -126,6 +127,33 @@ def logs(
         raise ProcessError(f"There is no log yet in {paths.logs}.")
     text = paths.server_log.read_text(encoding="utf-8", errors="replace")
     print("\n".join(text.splitlines()[-lines:]))
+
+
+@app.command("open")
+def open_pages(
+    root: Root = _ROOT,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open a browser, or only say what to do.")
+    ] = True,
+) -> None:
+    """Open the web pages of the workspace, signed in."""
+    paths = Paths(root)
+    state = process.read_state(paths)
+    if state is None:
+        raise ProcessError(
+            f"The local workspace in {paths.root} does not run. "
+            "Start it with `python -m local_workspace start`."
+        )
+    from local_workspace.studio.ticket_page import write_ticket_page  # only this command needs it
+
+    page = write_ticket_page(paths, _settings(paths), state)
+    print(f"The pages are at https://localhost:{state.port}/studio/")
+    if not (browser and webbrowser.open(page.as_uri())):
+        print(f"To sign in, open this file in a browser within two minutes: {page}")
+    print(
+        "A browser that warns of the certificate does not know the authority of this workspace, "
+        f"{paths.certificates / 'authority.pem'}: continue past the warning, or import that file."
+    )
 
 
 @app.command()

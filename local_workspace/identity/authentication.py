@@ -22,6 +22,7 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 # These have no token: the first two say where things are, the third refuses every sign-in, and
 # the others check something else (the managed identity's secret, the ticket of a discovery URL,
 # the sign-in of the web pages).
+OPEN_PATHS = frozenset({"/studio"})
 OPEN_PREFIXES = ("/health", "/metadata/", "/adfs/", "/msi/", "/discovery/", "/studio/")
 
 # The SDK writes the fixed words of a resource id in several spellings; routes know one.
@@ -47,7 +48,8 @@ class Authentication:
         if scope["type"] == "http":
             scope["path"] = _FIXED_WORDS.sub(_CANONICAL, scope["path"])
             scope["principal"] = None
-            if not scope["path"].startswith(OPEN_PREFIXES):
+            path = scope["path"]
+            if path not in OPEN_PATHS and not path.startswith(OPEN_PREFIXES):
                 try:
                     scope["principal"] = self._authenticate(scope)
                 except ServiceError as error:

@@ -103,14 +103,16 @@ def query_runs(
 
 
 def count_by_status(
-    session: Session, experiment_id: str, filter: str | None = None
+    session: Session, experiment_id: str | None = None, filter: str | None = None
 ) -> dict[str, int]:
-    """How many runs of an experiment have each status."""
+    """How many runs of an experiment, or of all of them, have each status."""
     query = (
         select(RunRow.status, func.count())
-        .where(RunRow.experiment_id == experiment_id, RunRow.lifecycle_stage == "active")
+        .where(RunRow.lifecycle_stage == "active")
         .group_by(RunRow.status)
     )
+    if experiment_id is not None:
+        query = query.where(RunRow.experiment_id == experiment_id)
     if filter:
         query = query.where(to_sql(parse_filter(filter), _FIELDS))
     return dict(session.execute(query).all())

@@ -1,0 +1,203 @@
+"""The metrics of a run as its pages show them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from local_workspace.errors import NotFound
+from local_workspace.services import artifact
+from local_workspace.services.metric import (
+    LIST,
+    SCALAR,
+    FullMetric,
+    as_number,
+    full_metric,
+    list_metrics,
+    value_data,
+)
+from local_workspace.studio.charts import Chart, line_chart
+from local_workspace.workspace import LocalWorkspace
+
+# What one page shows of each; the rest is on the page of the metric, or in the SDK.
+_CHARTS = 24
+_POINTS = 20_000
+_ROWS = 50
+_ROWS_OF_ONE = 1_000
+_MATRIX_BYTES = 1024 * 1024
+_CONFUSION_MATRIX = "azureml.v2.confusion_matrix"
+_IMAGES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".svg"})
+_ADDRESS = "aml://artifactId/"
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One number, or the latest of many when `count` says that there are more."""
+
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Series:
+    """Numbers logged one after the other; `more` when not all of them are drawn."""
+
+    name: str
+    chart: Chart
+    latest: Any
+    count: int
+    more: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of named columns; `more` when there are rows that are not shown."""
+
+    name: str
+    columns: list[str]
+    rows: list[list[Any]]
+    more: bool
+
+
+@dataclass(frozen=True)
+class MetricFile:
+    """A metric that is a file of the run: a picture, or JSON such as a residuals chart."""
+
+    name: str
+    path: str
+    is_image: bool
+    kind: str
+
+
+@dataclass
+class Metrics:
+    """All metrics of a run, by how they are shown."""
+
+    scalars: list[Scalar] = field(default_factory=list)
+    series: list[Series] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    files: list[MetricFile] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no metric."""
+        return not (self.scalars or self.series or self.tables or self.files)
+
+
+def is_image(path: str) -> bool:
+    """Whether a file is a picture that browsers show, by its name."""
+    return PurePosixPath(path).suffix.lower() in _IMAGES
+
+
+def metrics_of(session: Session, workspace: LocalWorkspace, run_id: str, container: str) -> Metrics:
+    """The metrics of a run; `container` is that of its files."""
+    found = Metrics()
+    for row in list_metrics(session, run_id):
+        is_scalar = row.ux_type in (SCALAR, LIST)
+        if is_scalar and len(found.series) == _CHARTS:
+            found.scalars.append(Scalar(row.name, as_number(row.latest_value, row.latest_special)))
+            continue
+        limit = (_POINTS if is_scalar else _ROWS) + 1
+        metric = full_metric(session, run_id, row.name, limit=limit)
+        if "Artifact" in metric.columns.values():
+            _add_files(found, workspace, container, metric)
+        elif is_scalar and metric.ux_type == SCALAR and len(metric.values) == 1:
+            found.scalars.append(Scalar(metric.name, _values(metric)[0]))
+        elif is_scalar and (series := series_of(metric)) is not None:
+            found.series.append(series)
+        else:
+            found.tables.append(table_of(metric, _ROWS))
+    return found
+
+
+def one_metric(session: Session, run_id: str, name: str) -> tuple[Series | None, Table]:
+    """A metric with its values one by one, and its chart if it is made of numbers.
+
+    Raises NotFound.
+    """
+    metric = full_metric(session, run_id, name, limit=_POINTS + 1)
+    series = series_of(metric) if metric.ux_type in (SCALAR, LIST) else None
+    return series, table_of(metric, _ROWS_OF_ONE, with_times=True)
+
+
+def series_of(metric: FullMetric) -> Series | None:
+    """The chart of a metric, or None when its values are no numbers."""
+    rows = metric.values[:_POINTS]
+    numbers = [as_number(row.value, row.special) for row in rows]
+    has_steps = any(row.step is not None for row in rows)
+    points = [
+        (float(row.step or 0) if has_steps else float(index), value)
+        for index, (row, value) in enumerate(zip(rows, numbers, strict=True))
+        if value is not None
+    ]
+    # Stable, so that the values of one step stay in the order of logging.
+    points.sort(key=lambda point: point[0])
+    chart = line_chart(points, "step" if has_steps else "value number, from 0")
+    if chart is None:
+        return None
+    return Series(
+        name=metric.name,
+        chart=chart,
+        latest=points[-1][1],
+        count=len(rows),
+        more=len(metric.values) > _POINTS,
+    )
+
+
+def table_of(metric: FullMetric, most: int, *, with_times: bool = False) -> Table:
+    """The first `most` values of a metric as a table."""
+    rows = metric.values[:most]
+    columns = list(metric.columns)
+    body = [
+        [data.get(column) for column in columns]
+        for data in (value_data(row, metric.columns) for row in rows)
+    ]
+    if with_times:
+        columns = ["step", "logged at", *columns]
+        body = [
+            [row.step, f"{row.timestamp:%Y-%m-%d %H:%M:%S}", *cells]
+            for row, cells in zip(rows, body, strict=True)
+        ]
+    return Table(metric.name, columns, body, more=len(metric.values) > most)
+
+
+def _values(metric: FullMetric) -> list[Any]:
+    return [value_data(row, metric.columns).get(metric.name) for row in metric.values]
+
+
+def _add_files(
+    found: Metrics, workspace: LocalWorkspace, container: str, metric: FullMetric
+) -> None:
+    prefix = _ADDRESS + artifact.artifact_id(artifact.RUN_ORIGIN, container, "")
+    kind = metric.ux_type.rpartition(".")[2].replace("_", " ")
+    for value in _values(metric):
+        path = str(value).removeprefix(prefix)
+        if metric.ux_type == _CONFUSION_MATRIX:
+            table = _confusion_matrix(workspace, container, metric.name, path)
+            if table is not None:
+                found.tables.append(table)
+        found.files.append(MetricFile(metric.name, path, kind == "image", kind))
+
+
+def _confusion_matrix(
+    workspace: LocalWorkspace, container: str, name: str, path: str
+) -> Table | None:
+    """The matrix in a file that `run.log_confusion_matrix` wrote; None when it is not there."""
+    try:
+        file = artifact.get_artifact(workspace, artifact.RUN_ORIGIN, container, path)
+        if file.blob.size > _MATRIX_BYTES:
+            return None
+        data = json.loads(artifact.read_artifact(workspace, artifact.RUN_ORIGIN, container, path))[
+            "data"
+        ]
+        labels: Sequence[Any] = data["class_labels"]
+        rows = [[label, *row] for label, row in zip(labels, data["matrix"], strict=True)]
+    except (NotFound, ValueError, KeyError, TypeError):
+        # The client wrote the file: what is not a matrix is offered as the file that it is.
+        return None
+    return Table(name, ["true \\ predicted", *map(str, labels)], rows, more=False)
