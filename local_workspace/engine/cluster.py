@@ -18,7 +18,7 @@ from distributed.client import Future
 from distributed.scheduler import KilledWorker
 from distributed.security import Security
 
-from local_workspace.engine.node import run_node
+from local_workspace.engine.node import NODE_START_METHOD, run_node
 from local_workspace.engine.outcomes import NodeOutcome, NodeState, ProcessOutcome
 
 _RESOURCE = "node"
@@ -34,6 +34,9 @@ dask.config.set(
         "distributed.scheduler.work-stealing": False,
         "distributed.worker.profile.enabled": False,
         "distributed.admin.system-monitor.interval": "10s",
+        "distributed.admin.tick.interval": "1s",
+        "distributed.admin.tick.limit": "1h",
+        "distributed.worker.multiprocessing-method": NODE_START_METHOD,
     }
 )
 logging.getLogger("distributed").setLevel(logging.ERROR)

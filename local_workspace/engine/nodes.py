@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
+import multiprocessing.forkserver
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
+from local_workspace.engine.node import NODE_START_METHOD
 from local_workspace.services.compute import Node, find_compute, list_computes, set_nodes
 from local_workspace.store.tables.compute import ComputeRow
 from local_workspace.workspace import LocalWorkspace
@@ -20,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 # A cluster without nodes costs its scheduler only, but it costs that all the time.
 REST_SECONDS = 60.0
+# The last two because a node tells their versions when it joins.
+_IMPORTED_BY_NODES = ("distributed", "numpy", "pandas")
 
 
 class NodeKeeper:
@@ -87,6 +92,7 @@ class NodeKeeper:
     def _start(self, name: str) -> None:
         try:
             with self._start_one_by_one:
+                _prepare_node_processes()
                 # Takes seconds: only who submits jobs to a cluster pays for it.
                 from local_workspace.engine.cluster import Cluster
 
@@ -119,3 +125,11 @@ class NodeKeeper:
         for cluster in self._clusters.values():
             cluster.close()
         self._clusters.clear()
+
+
+def _prepare_node_processes() -> None:
+    """Have the process that makes nodes import what they need, while the cluster starts."""
+    if NODE_START_METHOD == "forkserver":
+        context = multiprocessing.get_context(NODE_START_METHOD)
+        context.set_forkserver_preload(list(_IMPORTED_BY_NODES))
+        multiprocessing.forkserver.ensure_running()
