@@ -77,7 +77,7 @@ def _run_with_data(specification: dict, result: dict[str, object]) -> int:
             data.deliver_outputs(outputs)
     except data.DataError as error:
         print(f"{error}", file=sys.stderr)
-        result["error"] = {"code": "UserError", "type": "DataError", "message": str(error)}
+        result["error"] = {"type": "DataError", "message": str(error)}
         return 1
     return code
 
@@ -97,7 +97,7 @@ def _run(specification: dict, result: dict[str, object]) -> int:
             "'source_directory' of the ScriptRunConfig, and .amlignore."
         )
         print(message, file=sys.stderr)
-        result["error"] = {"code": "UserError", "type": "FileNotFoundError", "message": message}
+        result["error"] = {"type": "FileNotFoundError", "message": message}
         return 1
     sys.argv = [script, *specification["arguments"]]
     sys.path[0:1] = [os.path.dirname(os.path.abspath(script)), os.getcwd()]
@@ -108,11 +108,10 @@ def _run(specification: dict, result: dict[str, object]) -> int:
     except BaseException as error:
         text = _traceback_of(error)
         sys.stderr.write(text)
-        name = type(error).__name__
         result["error"] = {
-            "code": "UserError",
-            "type": name,
-            "message": f"{name}: {error}\n{text[-_LONGEST_TRACEBACK:]}",
+            "type": type(error).__name__,
+            "message": str(error),
+            "traceback": text[-_LONGEST_TRACEBACK:],
         }
         return 1
     finally:
