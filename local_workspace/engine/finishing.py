@@ -95,14 +95,17 @@ def _error(workspace: LocalWorkspace, job: JobRow, process: ProcessOutcome) -> d
     told = _told_by_the_driver(workspace, job, process.rank)
     if told is not None:
         kind, message = told["type"], told["message"]
+        trace = told.get("traceback")
+        # The SDK shows nothing of debugInfo: the traceback has to be in the message.
         return {
             "code": "UserError",
-            "message": f"User program failed with {kind}: {message}",
+            "message": f"User program failed with {kind}: {message}"
+            + (f"\n{trace}" if trace else ""),
             "innerError": {"code": kind, "innerError": None},
             "debugInfo": {
                 "type": kind,
                 "message": message,
-                "stackTrace": told.get("traceback"),
+                "stackTrace": trace,
                 "innerException": None,
                 "data": None,
                 "errorResponse": None,

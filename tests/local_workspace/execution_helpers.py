@@ -1,0 +1,129 @@
+"""What the tests of submitted runs share."""
+
+import json
+import textwrap
+import time
+
+from azureml.core import Environment, Experiment, ScriptRunConfig
+from azureml.core.authentication import ArmTokenAuthentication
+from azureml.core.compute import AmlCompute, ComputeTarget
+
+ENDED = ("Completed", "Failed", "Canceled")
+# At the start of a script: waits until a test opens the gate of this path.
+GATE = """\
+import os, sys, time
+def wait_for(path):
+    while not os.path.exists(path):
+        time.sleep(0.02)
+"""
+
+
+def own_environment(**variables):
+    """The workspace's own Python: nothing is to be built."""
+    environment = Environment("own")
+    environment.python.user_managed_dependencies = True
+    environment.environment_variables = variables
+    return environment
+
+
+class Lab:
+    """Submits runs to one workspace, from projects below `folder`."""
+
+    def __init__(self, server, folder):
+        self.server = server
+        self.ws = server.workspace
+        self.folder = folder
+        self._projects = 0
+
+    def experiment(self, name="execution"):
+        return Experiment(self.ws, name)
+
+    def cluster(self, name="cpu", **options):
+        """A cluster of that name, made unless it is there."""
+        if name in self.ws.compute_targets:
+            return self.ws.compute_targets[name]
+        options = {
+            "vm_size": "STANDARD_DS11_V2",
+            "max_nodes": 2,
+            "idle_seconds_before_scaledown": 600,
+            **options,
+        }
+        cluster = ComputeTarget.create(
+            self.ws, name, AmlCompute.provisioning_configuration(**options)
+        )
+        cluster.wait_for_completion()
+        return cluster
+
+    def project(self, script=None):
+        """A folder with `script` as train.py."""
+        self._projects += 1
+        folder = self.folder / f"project{self._projects}"
+        folder.mkdir()
+        (folder / "readme.txt").write_text("part of the snapshot")
+        if script is not None:
+            (folder / "train.py").write_text(textwrap.dedent(script))
+        return str(folder)
+
+    def configuration(self, script=None, *arguments, target=None, **options):
+        """`script` is the text of train.py; with None there must be a `command`."""
+        options.setdefault("environment", own_environment())
+        if script is not None:
+            options |= {"script": "train.py", "arguments": list(arguments)}
+        options.setdefault("source_directory", self.project(script))
+        return ScriptRunConfig(compute_target=target or self.cluster(), **options)
+
+    def submit(self, script=None, *arguments, **options):
+        return self.experiment().submit(self.configuration(script, *arguments, **options))
+
+    def gate(self, name="gate"):
+        return self.folder / name
+
+    def server_log(self):
+        return self.server.paths.server_log.read_text()
+
+    def states_of(self, run):
+        """The states of a run in the order in which the engine gave them."""
+        lines = [line for line in self.server_log().splitlines() if f"Run {run.id}: " in line]
+        return [line.rsplit(" ", 1)[1] for line in lines]
+
+
+def wait_for(run, *states, seconds=60):
+    """Ask for the status of a run until it is one of `states` (or has ended); the status."""
+    limit = time.monotonic() + seconds
+    while (status := run.get_status()) not in (states or ENDED):
+        assert status not in ENDED, f"{status}: {run.get_details().get('error')}"
+        assert time.monotonic() < limit, f"still {status}, not {states or ENDED}"
+    return status
+
+
+def wait_until(condition, seconds=60):
+    """Ask until there is something; that."""
+    limit = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < limit, "it did not come"
+        time.sleep(0.02)
+    return found
+
+
+def error_of(run):
+    """The root error of a run."""
+    return run.get_details()["error"]["error"]
+
+
+def text_of(run, name, folder):
+    """The content of a file of a run."""
+    target = folder / f"{run.id}-{name.replace('/', '-')}"
+    run.download_file(name, str(target))
+    return target.read_text()
+
+
+def json_of(run, name, folder):
+    """The parsed content of a JSON file of a run."""
+    return json.loads(text_of(run, name, folder))
+
+
+def quick_workspace(ws):
+    """The same workspace with one token for all calls, which saves most of the requests."""
+    header = ws._auth_object.get_authentication_header()["Authorization"]
+    auth = ArmTokenAuthentication(header.removeprefix("Bearer "))
+    return type(ws)(ws.subscription_id, ws.resource_group, ws.name, auth=auth)
