@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 640, 240
+WIDTH, HEIGHT = 480, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 28
 # More points than the chart has columns of pixels cannot be told apart.
 _MOST_POINTS = 2 * (WIDTH - _LEFT - _RIGHT)

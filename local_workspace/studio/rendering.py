@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from datetime import datetime, timezone
 from functools import cache
@@ -75,7 +76,9 @@ def size(count: int) -> str:
         if amount < 1024 or unit == "GiB":
             break
         amount /= 1024
-    return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+    if unit == "bytes":
+        return "1 byte" if count == 1 else f"{count} bytes"
+    return f"{amount:.1f} {unit}"
 
 
 def number(value: Any) -> str:
@@ -83,6 +86,8 @@ def number(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return "–" if value is None else str(value)
     if isinstance(value, float):
+        if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.6g}"
     return str(value)
 

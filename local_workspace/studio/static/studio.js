@@ -18,8 +18,9 @@
     }
     const children = document.getElementById("children");
     if (children) children.hidden = fresh.getElementById("children").hidden;
-    // The first log of a run has a place on the page only now.
-    if (!log && fresh.getElementById("log")) location.reload();
+    // The first log, or one that people rather look for: a page with a place for it.
+    const logNow = fresh.getElementById("log");
+    if (logNow && (!log || logNow.dataset.path !== log.dataset.path)) location.reload();
     return !run || fresh.querySelector("#run[data-running]") !== null;
   }
 
