@@ -13,8 +13,11 @@ Fixtures:
 - `sdk`: puts doubles with the real signatures in the place of what would call a service. What only
   describes something (configurations, environments, conda dependencies) stays as it is.
 - `data`: datastores, files and datasets in memory, below `workspace.datasets` and `Dataset`.
+- `runs`: experiments and runs in memory; a submitted script is really run.
 - `run_lesson(number, edit=None)`: runs a copy of the lesson in an empty folder that has `data/` and
   `experiments/` beside it; `edit` changes its text before. Gives a `LessonRun`.
+- `setting(folder)`: a context with all of these as attributes, for a test module that runs a lesson
+  once and looks at it in several tests.
 
 While a lesson runs, `load_dotenv` does nothing and Python opens no connection.
 """
@@ -27,14 +30,17 @@ import runpy
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import create_autospec
 
 import dotenv
+import matplotlib.pyplot as plt
 import pytest
 from azureml.core import Workspace
 from data_doubles import DataInMemory
 from lesson_files import REPOSITORY, find_lesson
+from run_doubles import RunsInMemory
 
 SCOPE = (
     "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/lessons/providers/"
@@ -96,13 +102,8 @@ class Sdk:
         return double
 
 
-@pytest.fixture
-def sdk(monkeypatch):
-    return Sdk(monkeypatch)
-
-
-@pytest.fixture
-def workspace(sdk):
+def make_workspace(sdk):
+    """A double of a workspace, which `Workspace.from_config()` gives from now on."""
     double = create_autospec(Workspace, instance=True)
     double.name, double.location = "lessons-workspace", "westeurope"
     double.resource_group, double.subscription_id = "lessons", SCOPE.split("/")[2]
@@ -112,14 +113,8 @@ def workspace(sdk):
     return double
 
 
-@pytest.fixture
-def data(sdk, workspace):
-    return DataInMemory(workspace, sdk)
-
-
-@pytest.fixture
-def run_lesson(workspace, tmp_path, monkeypatch):
-    """Runs one lesson to its end; an exception in it comes out of here."""
+def make_runner(monkeypatch, folder):
+    """A function that runs a lesson in `folder`; see `run_lesson`."""
 
     def refuse(*arguments, **_):
         raise AssertionError(f"A lesson under test opened a connection: {arguments[-1]}")
@@ -129,16 +124,19 @@ def run_lesson(workspace, tmp_path, monkeypatch):
         text = source.read_text(encoding="utf-8")
         changed = edit(text) if edit is not None else text
         assert edit is None or changed != text, "the edit must change something"
-        lesson = tmp_path / source.name
+        lesson = folder / source.name
         lesson.write_text(changed, encoding="utf-8")
         output = io.StringIO()
-        with contextlib.redirect_stdout(output):
-            names = runpy.run_path(str(lesson), run_name="__main__")
-        return LessonRun(output.getvalue(), names, tmp_path)
+        try:
+            with contextlib.redirect_stdout(output):
+                names = runpy.run_path(str(lesson), run_name="__main__")
+        finally:
+            plt.close("all")
+        return LessonRun(output.getvalue(), names, folder)
 
-    for folder in ("data", "experiments"):
-        (tmp_path / folder).symlink_to(REPOSITORY / folder)
-    monkeypatch.chdir(tmp_path)
+    for part in ("data", "experiments"):
+        (folder / part).symlink_to(REPOSITORY / part)
+    monkeypatch.chdir(folder)
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT", "lessonsstorage")
     monkeypatch.setenv("AZURE_STORAGE_KEY", "a2V5")
     monkeypatch.setenv("MPLBACKEND", "Agg")
@@ -146,3 +144,48 @@ def run_lesson(workspace, tmp_path, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     return run
+
+
+@contextlib.contextmanager
+def _setting(folder):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        sdk = Sdk(monkeypatch)
+        workspace = make_workspace(sdk)
+        yield SimpleNamespace(
+            sdk=sdk,
+            workspace=workspace,
+            data=DataInMemory(workspace, sdk),
+            runs=RunsInMemory(workspace, sdk),
+            run_lesson=make_runner(monkeypatch, folder),
+        )
+
+
+@pytest.fixture(scope="session")
+def setting():
+    return _setting
+
+
+@pytest.fixture
+def sdk(monkeypatch):
+    return Sdk(monkeypatch)
+
+
+@pytest.fixture
+def workspace(sdk):
+    return make_workspace(sdk)
+
+
+@pytest.fixture
+def data(sdk, workspace):
+    return DataInMemory(workspace, sdk)
+
+
+@pytest.fixture
+def runs(sdk, workspace):
+    return RunsInMemory(workspace, sdk)
+
+
+@pytest.fixture
+def run_lesson(workspace, tmp_path, monkeypatch):
+    """Runs one lesson to its end; an exception in it comes out of here."""
+    return make_runner(monkeypatch, tmp_path)

@@ -15,6 +15,8 @@ import pandas as pd
 from azureml.data import FileDataset, TabularDataset
 from azureml.data.abstract_dataset import _DatasetDict
 from azureml.data.azure_storage_datastore import AzureBlobDatastore, AzureFileDatastore
+from azureml.data.dataset_consumption_config import DatasetConsumptionConfig
+from lesson_files import REPOSITORY
 
 BORN_WITH = {
     "workspaceblobstore": AzureBlobDatastore,
@@ -94,10 +96,17 @@ class DataInMemory:
         dataset.name, dataset.version, dataset.tags = name, len(versions), tags or {}
         return dataset
 
+    def add_diabetes(self, rows=None):
+        """What lesson 01 leaves behind: `diabetes-dataset`, all patients or the first `rows`."""
+        files = sorted((REPOSITORY / "data").glob("*.csv"))
+        frame = pd.concat([pd.read_csv(file) for file in files], ignore_index=True).iloc[:rows]
+        return self.register(self.tabular(frame), "diabetes-dataset")
+
     def _dataset(self, kind):
         dataset = create_autospec(kind, instance=True)
         # Every mock has a class of its own; lessons print the name of the real one.
         type(dataset).__name__ = kind.__name__
+        dataset.as_named_input.side_effect = lambda name: DatasetConsumptionConfig(name, dataset)
         dataset.register.side_effect = lambda workspace, name, tags=None, **_: self.register(
             dataset, name, tags
         )
