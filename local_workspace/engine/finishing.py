@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +25,28 @@ Ending = tuple[str, dict[str, Any] | None]
 
 
 def keep_files(workspace: LocalWorkspace, job: JobRow) -> None:
-    """Keep the outputs and logs of a job as artifacts of its run, until it is canceled."""
+    """Keep the outputs and logs of a job as artifacts of its run.
+
+    Those of a job that was canceled while it ran, too; a cancellation from now on ends it.
+    """
+    was_canceled = job.cancel_requested
+
+    def stop() -> bool:
+        return job.cancel_requested and not was_canceled
+
     for node in range(job.node_count):
-        _keep_files_of(workspace, job, jobs.working_folder(workspace, job, node))
+        _keep_files_of(workspace, job, jobs.working_folder(workspace, job, node), stop)
 
 
-def _keep_files_of(workspace: LocalWorkspace, job: JobRow, folder: Path) -> None:
+def _keep_files_of(
+    workspace: LocalWorkspace, job: JobRow, folder: Path, stop: Callable[[], bool]
+) -> None:
     history = job.configuration.get("history") or {}
     names = ["outputs", "logs", *(history.get("directoriesToWatch") or [])]
     account = workspace.settings.storage_account
     for name in dict.fromkeys(names):
         for path in _files_below(folder / name):
-            if job.cancel_requested:
+            if stop():
                 return
             relative = path.relative_to(folder).as_posix()
             blob = f"{RUN_ORIGIN}/{run_container(job.run_id)}/{relative}"
@@ -96,11 +106,11 @@ def _error(workspace: LocalWorkspace, job: JobRow, process: ProcessOutcome) -> d
     if told is not None:
         kind, message = told["type"], told["message"]
         trace = told.get("traceback")
-        # The SDK shows nothing of debugInfo: the traceback has to be in the message.
+        told_whole = f"User program failed with {kind}: {message}"
         return {
             "code": "UserError",
-            "message": f"User program failed with {kind}: {message}"
-            + (f"\n{trace}" if trace else ""),
+            # The SDK shows nothing of debugInfo: the traceback has to be in the message.
+            "message": f"{told_whole}\n{trace}" if trace else told_whole,
             "innerError": {"code": kind, "innerError": None},
             "debugInfo": {
                 "type": kind,

@@ -2,11 +2,15 @@
 
 import json
 import textwrap
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from azureml.core import Environment, Experiment, ScriptRunConfig
 from azureml.core.authentication import ArmTokenAuthentication
 from azureml.core.compute import AmlCompute, ComputeTarget
+from azureml.core.conda_dependencies import CondaDependencies
+from tiny_wheels import make_wheel
 
 ENDED = ("Completed", "Failed", "Canceled")
 # At the start of a script: waits until a test opens the gate of this path.
@@ -127,3 +131,80 @@ def quick_workspace(ws):
     header = ws._auth_object.get_authentication_header()["Authorization"]
     auth = ArmTokenAuthentication(header.removeprefix("Bearer "))
     return type(ws)(ws.subscription_id, ws.resource_group, ws.name, auth=auth)
+
+
+class PackageIndex:
+    """A package index on this machine, which knows what it was asked and answers when told."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._may_answer = threading.Event()
+        self._may_answer.set()
+        self.requests = []
+        index = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                index._answer(self)
+
+            def log_message(self, *_arguments):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_exception):
+        self._may_answer.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def add(self, name, version):
+        make_wheel(self._folder, name, version)
+
+    def hold(self):
+        """Answer nothing until `go`."""
+        self._may_answer.clear()
+
+    def go(self):
+        self._may_answer.set()
+
+    def asked(self, name):
+        """How often the index was asked for the versions of a package."""
+        return self.requests.count(f"/simple/{name}/")
+
+    def environment(self, *packages, name="built"):
+        """An environment with packages of this index and of no other."""
+        environment = Environment(name)
+        dependencies = CondaDependencies()
+        address = f"http://127.0.0.1:{self._server.server_port}/simple"
+        dependencies.set_pip_option(f"--index-url {address}")
+        for package in packages:
+            dependencies.add_pip_package(package)
+        environment.python.conda_dependencies = dependencies
+        return environment
+
+    def _answer(self, request):
+        self.requests.append(request.path)
+        self._may_answer.wait()
+        kind, name = request.path.strip("/").split("/")[:2]
+        wheels = sorted(self._folder.glob("*.whl")) if self._folder.exists() else []
+        if kind == "simple":
+            found = [wheel for wheel in wheels if wheel.name.startswith(name.replace("-", "_"))]
+            links = "".join(f'<a href="/files/{one.name}">{one.name}</a>' for one in found)
+            body = links.encode()
+        else:
+            found = [wheel for wheel in wheels if wheel.name == name]
+            body = found[0].read_bytes() if found else b""
+        try:
+            request.send_response(200 if found else 404)
+            request.send_header("Content-Type", "text/html" if kind == "simple" else "binary")
+            request.send_header("Content-Length", str(len(body)))
+            request.end_headers()
+            request.wfile.write(body)
+        except ConnectionError:
+            # The installer was ended while it waited.
+            request.close_connection = True

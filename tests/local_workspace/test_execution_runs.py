@@ -23,7 +23,9 @@ from execution_helpers import (
 
 
 @pytest.fixture
-def lab(local_workspace, tmp_path):
+def lab(local_workspace, tmp_path, monkeypatch):
+    # A run sends what lies in ./logs: nothing here.
+    monkeypatch.chdir(tmp_path)
     return Lab(local_workspace, tmp_path)
 
 
