@@ -16,6 +16,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from local_workspace.clock import utc_now
+from local_workspace.store.tables.run_history import RunRow
 
 _FOLDER = Path(__file__).parent
 STATIC = _FOLDER / "static"
@@ -104,6 +105,16 @@ def status_kind(status: str) -> str:
     return {"Completed": "done", "Failed": "failed", "Canceled": "canceled"}.get(status, "running")
 
 
+def title_of(run: RunRow) -> str:
+    """What people call a run: the display name or the name that somebody gave it, or its id."""
+    if run.display_name and run.display_name != run.run_id:
+        return run.display_name
+    # The SDK puts the names of the parents before that of a child run, `run_{id}>a child`, and
+    # gives every interactive run the name `run_{id}`.
+    name = (run.name or "").rpartition(">")[2]
+    return name if name and name != f"run_{run.run_id}" else run.run_id
+
+
 def _without_secrets(value: Any) -> Any:
     if isinstance(value, dict):
         return {
@@ -128,7 +139,12 @@ def _templates() -> Environment:
         auto_reload=False,
     )
     templates.filters.update(
-        moment=moment, size=size, number=number, pretty=pretty, status_kind=status_kind
+        moment=moment,
+        size=size,
+        number=number,
+        pretty=pretty,
+        status_kind=status_kind,
+        title_of=title_of,
     )
     templates.globals.update(address=address, duration=duration)
     return templates
