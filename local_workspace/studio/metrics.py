@@ -19,6 +19,7 @@ from local_workspace.services.metric import (
     as_number,
     full_metric,
     list_metrics,
+    numbers_of,
     value_data,
 )
 from local_workspace.studio.charts import Chart, line_chart
@@ -26,7 +27,7 @@ from local_workspace.workspace import LocalWorkspace
 
 # What one page shows of each; the rest is on the page of the metric, or in the SDK.
 _CHARTS = 24
-_POINTS = 20_000
+_POINTS = 50_000
 _ROWS = 50
 _ROWS_OF_ONE = 1_000
 _MATRIX_BYTES = 1024 * 1024
@@ -37,7 +38,7 @@ _ADDRESS = "aml://artifactId/"
 
 @dataclass(frozen=True)
 class Scalar:
-    """One number, or the latest of many when `count` says that there are more."""
+    """A metric as one number: its only one, or the latest of many."""
 
     name: str
     value: Any
@@ -98,20 +99,22 @@ def metrics_of(session: Session, workspace: LocalWorkspace, run_id: str, contain
     """The metrics of a run; `container` is that of its files."""
     found = Metrics()
     for row in list_metrics(session, run_id):
-        is_scalar = row.ux_type in (SCALAR, LIST)
-        if is_scalar and len(found.series) == _CHARTS:
-            found.scalars.append(Scalar(row.name, as_number(row.latest_value, row.latest_special)))
+        if "Artifact" in row.columns.values():
+            _add_files(found, workspace, container, full_metric(session, run_id, row.name))
             continue
-        limit = (_POINTS if is_scalar else _ROWS) + 1
-        metric = full_metric(session, run_id, row.name, limit=limit)
-        if "Artifact" in metric.columns.values():
-            _add_files(found, workspace, container, metric)
-        elif is_scalar and metric.ux_type == SCALAR and len(metric.values) == 1:
-            found.scalars.append(Scalar(metric.name, _values(metric)[0]))
-        elif is_scalar and (series := series_of(metric)) is not None:
+        numbers: list[tuple[int | None, float]] = []
+        if row.ux_type in (SCALAR, LIST) and len(found.series) < _CHARTS:
+            numbers = numbers_of(session, run_id, row.name, _POINTS + 1)
+        latest = as_number(row.latest_value, row.latest_special)
+        series = series_of(row.name, numbers) if len(numbers) > 1 else None
+        if series is not None:
             found.series.append(series)
+        elif row.ux_type == SCALAR and latest is not None:
+            found.scalars.append(Scalar(row.name, latest))
         else:
-            found.tables.append(table_of(metric, _ROWS))
+            found.tables.append(
+                table_of(full_metric(session, run_id, row.name, limit=_ROWS + 1), _ROWS)
+            )
     return found
 
 
@@ -120,33 +123,28 @@ def one_metric(session: Session, run_id: str, name: str) -> tuple[Series | None,
 
     Raises NotFound.
     """
-    metric = full_metric(session, run_id, name, limit=_POINTS + 1)
-    series = series_of(metric) if metric.ux_type in (SCALAR, LIST) else None
+    metric = full_metric(session, run_id, name, limit=_ROWS_OF_ONE + 1)
+    series = None
+    if metric.ux_type in (SCALAR, LIST):
+        series = series_of(name, numbers_of(session, run_id, name, _POINTS + 1))
     return series, table_of(metric, _ROWS_OF_ONE, with_times=True)
 
 
-def series_of(metric: FullMetric) -> Series | None:
-    """The chart of a metric, or None when its values are no numbers."""
-    rows = metric.values[:_POINTS]
-    numbers = [as_number(row.value, row.special) for row in rows]
-    has_steps = any(row.step is not None for row in rows)
+def series_of(name: str, numbers: list[tuple[int | None, float]]) -> Series | None:
+    """The chart of (step, number) in the order of logging; None when no number is finite."""
+    shown = numbers[:_POINTS]
+    has_steps = any(step is not None for step, _ in shown)
     points = [
-        (float(row.step or 0) if has_steps else float(index), value)
-        for index, (row, value) in enumerate(zip(rows, numbers, strict=True))
-        if value is not None
+        (float(step or 0) if has_steps else float(index), value)
+        for index, (step, value) in enumerate(shown)
     ]
     # Stable, so that the values of one step stay in the order of logging.
     points.sort(key=lambda point: point[0])
     chart = line_chart(points, "step" if has_steps else "value number, from 0")
     if chart is None:
         return None
-    return Series(
-        name=metric.name,
-        chart=chart,
-        latest=points[-1][1],
-        count=len(rows),
-        more=len(metric.values) > _POINTS,
-    )
+    more = len(numbers) > len(shown)
+    return Series(name, chart, latest=points[-1][1], count=len(shown), more=more)
 
 
 def table_of(metric: FullMetric, most: int, *, with_times: bool = False) -> Table:

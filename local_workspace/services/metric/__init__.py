@@ -9,9 +9,11 @@ from local_workspace.services.metric.model import (
     as_number,
     delete_metrics,
     full_metric,
+    latest_numbers,
     latest_scalars,
     list_metrics,
     log_values,
+    numbers_of,
     scalar,
     value_data,
 )
@@ -25,9 +27,11 @@ __all__ = [
     "as_number",
     "delete_metrics",
     "full_metric",
+    "latest_numbers",
     "latest_scalars",
     "list_metrics",
     "log_values",
+    "numbers_of",
     "scalar",
     "value_data",
 ]

@@ -296,6 +296,29 @@ def full_metric(
     return FullMetric(name, metric.columns, metric.ux_type, values)
 
 
+def numbers_of(
+    session: Session, run_id: str, name: str, limit: int | None = None
+) -> list[tuple[int | None, float]]:
+    """(step, number) of each value of a metric that is a number, in the order of logging.
+
+    Several times faster than `full_metric`, for charts of many values.
+    """
+    query = (
+        select(MetricValueRow.step, MetricValueRow.value, MetricValueRow.special)
+        .where(
+            MetricValueRow.run_id == run_id,
+            MetricValueRow.name == name,
+            MetricValueRow.data.is_(None),
+        )
+        .order_by(MetricValueRow.id)
+        .limit(limit)
+    )
+    return [
+        (step, _SPECIAL[special] if special is not None else value)
+        for step, value, special in session.execute(query)
+    ]
+
+
 def latest_scalars(session: Session, run_ids: Sequence[str]) -> dict[str, dict[str, MetricRow]]:
     """The metrics of several runs that have a latest number: {run: {name: row}}.
 
@@ -309,6 +332,27 @@ def latest_scalars(session: Session, run_ids: Sequence[str]) -> dict[str, dict[s
         )
         for row in session.scalars(query):
             found[row.run_id][row.name] = row
+    return found
+
+
+def latest_numbers(
+    session: Session, run_ids: Sequence[str], names: Iterable[str]
+) -> dict[str, dict[str, float]]:
+    """The latest numbers of some metrics of many runs: {run: {name: number}}."""
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    names = list(names)
+    for start in range(0, len(run_ids) if names else 0, 500):
+        query = select(
+            MetricRow.run_id, MetricRow.name, MetricRow.latest_value, MetricRow.latest_special
+        ).where(
+            MetricRow.run_id.in_(run_ids[start : start + 500]),
+            MetricRow.name.in_(names),
+            MetricRow.latest_timestamp.is_not(None),
+        )
+        for run_id, name, value, special in session.execute(query):
+            number = as_number(value, special)
+            if number is not None:
+                found[run_id][name] = number
     return found
 
 
