@@ -74,6 +74,7 @@ def start(
     state, started = process.start(paths, port)
     verb = "is running" if started else "was running already"
     print(f"The local workspace {verb} at https://localhost:{state.port} (process {state.pid}).")
+    print("`python -m local_workspace open` shows its web pages.")
 
 
 @app.command()
@@ -147,10 +148,11 @@ def open_pages(
     from local_workspace.studio.ticket_page import write_ticket_page  # only this command needs it
 
     page = write_ticket_page(paths, _settings(paths), state)
+    opened = browser and webbrowser.open(page.as_uri())
     print(f"The pages are at https://localhost:{state.port}/studio/")
-    if not (browser and webbrowser.open(page.as_uri())):
-        print(f"To sign in, open this file in a browser within two minutes: {page}")
     print(
+        f"{'If no browser opened' if opened else 'To sign in'}, open this file in one within two "
+        f"minutes: {page}\n"
         "A browser that warns of the certificate does not know the authority of this workspace, "
         f"{paths.certificates / 'authority.pem'}: continue past the warning, or import that file."
     )

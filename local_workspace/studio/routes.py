@@ -23,7 +23,7 @@ from local_workspace.studio.pages import (
 )
 from local_workspace.studio.rendering import STATIC, address, page
 from local_workspace.studio.runs import newest_runs
-from local_workspace.studio.sign_in import Tickets, end_session, start_session
+from local_workspace.studio.sign_in import Tickets, end_session, signed_in, start_session
 from local_workspace.studio.ticket_page import ticket_page
 from local_workspace.workspace import LocalWorkspace
 
@@ -52,8 +52,12 @@ def static_file(name: str) -> FileResponse:
 
 
 @pages.get("/sign-in")
-def ask_to_sign_in() -> Response:
+def ask_to_sign_in(
+    request: Request, workspace: LocalWorkspace = Depends(the_workspace)
+) -> Response:
     """Say how to sign in: a ticket comes by POST only."""
+    if signed_in(request.scope, workspace):
+        return RedirectResponse(address(""), status_code=303)
     raise NotSignedIn("A browser signs in with a ticket, which is good once and for two minutes.")
 
 

@@ -172,7 +172,10 @@ def run_page(session: Session, workspace: LocalWorkspace, run_id: str) -> RunPag
         metrics=metrics,
         files=files,
         children=run_table(session, children.rows, children.continuation),
-        inputs=[_data(session, item, "input") for item in run.input_datasets],
+        inputs=[
+            *(_data(session, item, "input") for item in run.input_datasets),
+            *map(_mlflow_data, run.mlflow_inputs),
+        ],
         outputs=[_data(session, item, "output") for item in run.output_datasets],
         settings=_settings(definition),
         environment=_environment(session, definition),
@@ -261,4 +264,15 @@ def _data(session: Session, item: Any, kind: str) -> Data:
         saved_id=saved_id,
         dataset=registered.dataset.name if registered else None,
         version=registered.version.version if registered else None,
+    )
+
+
+def _mlflow_data(item: Any) -> Data:
+    """A dataset that MLflow's `log_input` noted: its digest stands for an id."""
+    item = item if isinstance(item, Mapping) else {}
+    dataset = item.get("dataset") or {}
+    return Data(
+        name=str(dataset.get("name") or "dataset"),
+        how="MLflow",
+        saved_id=dataset.get("digest"),
     )

@@ -1,5 +1,7 @@
 """The pages of datasets, datastores, compute targets and environments; every link of every page."""
 
+import re
+
 import pytest
 from azureml.core import Dataset, Environment, Experiment
 from azureml.core.compute import AmlCompute, ComputeTarget
@@ -143,3 +145,24 @@ def test_every_link_of_every_page_works(browser, dataset, cluster, environment):
             waiting += [link.split("#")[0] for link in links + scripts if link[0] == "/"]
     assert {"/studio/environments/studio-environment", "/studio/datasets/studio%20files"} <= seen
     assert len(seen) > 15
+
+
+def _luminance(colour):
+    """Relative luminance of #rrggbb (WCAG 2.2)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_text_stands_out_in_light_and_dark(browser):
+    """At least 4.5 to 1 (WCAG 2.2, level AA), for every colour of text on every background."""
+    style = browser.get("/studio/static/studio.css").text
+    light, dark = (
+        dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", part))
+        for part in re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    )
+    for theme in (light, dark):
+        for back in ("back", "card", "code"):
+            for ink in ("ink", "soft", "link", "done", "failed", "canceled", "running", "waiting"):
+                dim, bright = sorted((_luminance(theme[back]), _luminance(theme[ink])))
+                assert (bright + 0.05) / (dim + 0.05) >= 4.5, (ink, back)

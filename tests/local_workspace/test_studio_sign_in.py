@@ -44,6 +44,7 @@ def test_the_command_signs_in_and_prints_no_secret(local_workspace, browser):
     set_cookie = answer.history[0].headers["set-cookie"].lower()
     for word in ("httponly", "secure", "samesite=lax", "path=/studio", "max-age=86400"):
         assert word in set_cookie
+    assert browser.get("/studio/sign-in").url == answer.url
     cookie = session_cookie(browser)
     # Ports share cookies: the name tells the workspaces of one machine apart.
     assert local_workspace.settings.workspace_id[:8] in cookie.name
