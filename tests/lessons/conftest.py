@@ -147,7 +147,7 @@ def make_runner(monkeypatch, folder):
 
 
 @contextlib.contextmanager
-def _setting(folder):
+def _setting(folder, runs=RunsInMemory):
     with pytest.MonkeyPatch.context() as monkeypatch:
         sdk = Sdk(monkeypatch)
         workspace = make_workspace(sdk)
@@ -155,7 +155,7 @@ def _setting(folder):
             sdk=sdk,
             workspace=workspace,
             data=DataInMemory(workspace, sdk),
-            runs=RunsInMemory(workspace, sdk),
+            runs=runs(workspace, sdk),
             run_lesson=make_runner(monkeypatch, folder),
         )
 

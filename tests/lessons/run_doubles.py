@@ -66,16 +66,23 @@ class RunsInMemory:
         """The newest record of this name."""
         return [record for record in self.records if record.name == name][-1]
 
-    def run(self, kind=Run, *, name="run", experiment="experiment", parent=None):
+    def run(self, kind=Run, *, name="run", experiment="experiment", parent=None, run_id=None):
         """A new run that is being logged, an instance of the class `kind`."""
-        number = len(self.records) + 1
-        record = Record(f"{experiment}_{number}", name, experiment, parent)
-        self.records.append(record)
-        return self._double(record, kind)
+        run_id = run_id or f"{experiment}_{len(self.records) + 1}"
+        self.records.append(Record(run_id, name, experiment, parent))
+        return self._double(self.records[-1], kind)
 
     def record_of(self, run):
         """The record of a double of a run."""
         return next(record for record in self.records if record.run_id == run.id)
+
+    def new_job(self, experiment, tags):
+        """The id of a job that is about to be made; None for one of ours."""
+        return None
+
+    def job_environment(self, record):
+        """The context in which the script of a job runs."""
+        return contextlib.nullcontext()
 
     def _experiment(self, workspace, name):
         double = create_autospec(Experiment, instance=True)
@@ -159,7 +166,8 @@ class RunsInMemory:
     def _submit(self, experiment, config, tags):
         assert isinstance(config, ScriptRunConfig)
         self.submitted.append(config)
-        run = self.run(ScriptRun, name="job", experiment=experiment)
+        run_id = self.new_job(experiment, tags or {})
+        run = self.run(ScriptRun, name="job", experiment=experiment, run_id=run_id)
         record = self.record_of(run)
         record.tags.update(tags or {})
         run.wait_for_completion.side_effect = lambda show_output=False, raise_on_error=True: (
@@ -176,7 +184,9 @@ class RunsInMemory:
         context = self._double(record, _SubmittedRun)
         context.input_datasets = record.inputs
         script = Path(config.source_directory, config.script).resolve()
-        record.log = run_script(self._sdk, script, arguments, context, folder := Path("job"))
+        folder = Path("job")
+        with self.job_environment(record):
+            record.log = run_script(self._sdk, script, arguments, context, folder)
         for path in folder.rglob("*"):
             if path.is_file():
                 record.files[path.relative_to(folder).as_posix()] = path.read_bytes()
