@@ -74,6 +74,8 @@ def running_server(folder: Path) -> Iterator[BlobServer]:
             ssl_keyfile=str(certificate),
             log_level="warning",
             access_log=False,
+            # Clients keep their connections open: do not wait for them to say goodbye.
+            timeout_graceful_shutdown=1,
         )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
