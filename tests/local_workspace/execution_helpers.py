@@ -147,6 +147,9 @@ class PackageIndex:
             def do_GET(self):
                 index._answer(self)
 
+            def do_HEAD(self):
+                index._answer(self)
+
             def log_message(self, *_arguments):
                 pass
 
@@ -180,6 +183,7 @@ class PackageIndex:
         """An environment with packages of this index and of no other."""
         environment = Environment(name)
         dependencies = CondaDependencies()
+        dependencies.remove_pip_package("azureml-defaults")
         address = f"http://127.0.0.1:{self._server.server_port}/simple"
         dependencies.set_pip_option(f"--index-url {address}")
         for package in packages:
@@ -188,7 +192,8 @@ class PackageIndex:
         return environment
 
     def _answer(self, request):
-        self.requests.append(request.path)
+        if request.command == "GET":
+            self.requests.append(request.path)
         self._may_answer.wait()
         kind, name = request.path.strip("/").split("/")[:2]
         wheels = sorted(self._folder.glob("*.whl")) if self._folder.exists() else []
@@ -204,7 +209,8 @@ class PackageIndex:
             request.send_header("Content-Type", "text/html" if kind == "simple" else "binary")
             request.send_header("Content-Length", str(len(body)))
             request.end_headers()
-            request.wfile.write(body)
+            if request.command == "GET":
+                request.wfile.write(body)
         except ConnectionError:
             # The installer was ended while it waited.
             request.close_connection = True
