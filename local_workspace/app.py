@@ -45,6 +45,8 @@ SERVICES = (
     "services.artifact.routes",
     "services.content.routes",
     "services.execution.routes",
+    "services.model_management.routes",
+    "services.mlflow.routes",
     # Last: it answers every other address below /studio/.
     "studio.routes",
 )

@@ -1,0 +1,100 @@
+"""MLflow's own server application, called within this process.
+
+It is a WSGI application. The routes that call it have the whole request and run in a thread, so a
+WSGI server between would only pass bytes on; `werkzeug`, on which Flask stands, does the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from local_workspace.identity.tokens import Principal
+from local_workspace.workspace import LocalWorkspace
+
+_log = logging.getLogger(__name__)
+# MLflow chooses its stores by the scheme of an address: this is that of ours.
+_SCHEME = "local-workspace"
+_HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "content-length"})
+
+
+class MlflowApplication:
+    """Answers requests for MLflow's API and pages; imports MLflow with the first one."""
+
+    def __init__(self, workspace: LocalWorkspace) -> None:
+        self._workspace = workspace
+        self._lock = threading.Lock()
+        self._flask: Any = None
+
+    def respond(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        root: str = "",
+        principal: Principal | None = None,
+    ) -> Response:
+        """The application's answer; `path` is its own, `root` what stands before it."""
+        flask = self._started()
+        from werkzeug.test import EnvironBuilder
+        from werkzeug.wrappers import Response as WerkzeugResponse
+
+        from local_workspace.services.mlflow.entities import PRINCIPAL
+
+        builder = EnvironBuilder(
+            path=path,
+            base_url=f"{self._workspace.origin}{root}/",
+            query_string=query,
+            method=method,
+            headers=dict(headers or {}),
+            input_stream=None,
+            data=body,
+        )
+        token = PRINCIPAL.set(principal)
+        try:
+            answer = WerkzeugResponse.from_app(flask, builder.get_environ(), buffered=True)
+        finally:
+            PRINCIPAL.reset(token)
+            builder.close()
+        kept = {
+            name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP
+        }
+        return Response(answer.get_data(), status_code=answer.status_code, headers=kept)
+
+    def _started(self) -> Any:
+        with self._lock:
+            if self._flask is None:
+                self._flask = self._start()
+            return self._flask
+
+    def _start(self) -> Any:
+        from mlflow.server import app, handlers
+        from mlflow.store.artifact.artifact_repository_registry import (
+            _artifact_repository_registry,
+        )
+
+        from local_workspace.services.mlflow.artifact_repository import WorkspaceArtifacts
+        from local_workspace.services.mlflow.registry_store import RegistryStore
+        from local_workspace.services.mlflow.tracking_store import TrackingStore
+
+        workspace = self._workspace
+        tracking, registry = TrackingStore(workspace), RegistryStore(workspace)
+        # These registries are what MLflow's entry points for plug-ins fill; an entry point would
+        # need a package that is installed.
+        handlers._tracking_store_registry.register(_SCHEME, lambda *_, **__: tracking)
+        handlers._model_registry_store_registry.register(_SCHEME, lambda *_, **__: registry)
+        _artifact_repository_registry.register(
+            "azureml", lambda uri, *_, **__: WorkspaceArtifacts(workspace, uri)
+        )
+        handlers.initialize_backend_stores(f"{_SCHEME}://", f"{_SCHEME}://", f"{_SCHEME}://")
+        # A defect is answered by the server's own handler, and never with 5xx.
+        app.config["PROPAGATE_EXCEPTIONS"] = True
+        _log.info("MLflow's application is loaded")
+        return app

@@ -1,0 +1,73 @@
+"""Assets: what the SDK makes of uploaded files before it registers them as a model."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from local_workspace.clock import iso, utc_now
+from local_workspace.errors import BadRequest, NotFound
+from local_workspace.services.run_history.experiments import text_map
+from local_workspace.store.tables.model_management import AssetRow
+
+
+def create_asset(session: Session, document: dict[str, Any]) -> AssetRow:
+    """Keep an asset: `name` and `artifacts`, a list of prefixes or ids. Raises BadRequest."""
+    name, artifacts = document.get("name"), document.get("artifacts")
+    if not isinstance(name, str) or not name:
+        raise BadRequest("An asset has a 'name'.")
+    if not isinstance(artifacts, list) or not artifacts:
+        raise BadRequest("An asset has 'artifacts', each with a 'prefix' or an 'id'.")
+    for artifact in artifacts:
+        artifact_place(artifact)
+    row = AssetRow(
+        asset_id=uuid.uuid4().hex,
+        name=name,
+        artifacts=artifacts,
+        run_id=document.get("runid"),
+        tags=text_map(document.get("kvTags") or {}, "kvTags"),
+        properties=text_map(document.get("properties") or {}, "properties"),
+        meta=document.get("meta"),
+        created=utc_now(),
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def get_asset(session: Session, asset_id: str) -> AssetRow:
+    """The asset with that id. Raises NotFound."""
+    row = session.get(AssetRow, asset_id)
+    if row is None:
+        raise NotFound(f"Asset with id '{asset_id}' not found.", inner_code="AssetNotFound")
+    return row
+
+
+def artifact_place(artifact: Any) -> tuple[str, str, str]:
+    """Origin, container and path of an asset's artifact. Raises BadRequest."""
+    text = (artifact.get("prefix") or artifact.get("id")) if isinstance(artifact, dict) else None
+    parts = str(text or "").split("/", 2)
+    if len(parts) != 3 or not all(parts):
+        raise BadRequest(
+            f"{artifact!r} is not an artifact of an asset: it needs a 'prefix' or an 'id' of the "
+            "form origin/container/path."
+        )
+    return parts[0], parts[1], parts[2].strip("/")
+
+
+def asset_dto(row: AssetRow) -> dict[str, Any]:
+    """`row` on the wire."""
+    return {
+        "id": row.asset_id,
+        "name": row.name,
+        "type": None,
+        "description": None,
+        "artifacts": row.artifacts,
+        "kvTags": row.tags,
+        "properties": row.properties,
+        "runid": row.run_id,
+        "meta": row.meta,
+        "createdTime": iso(row.created),
+    }

@@ -1,0 +1,149 @@
+"""Shapes of the model management service, and what its queries and patches mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from local_workspace.clock import iso, utc_now
+from local_workspace.errors import BadRequest
+from local_workspace.services.model_management.assets import artifact_place, get_asset
+from local_workspace.services.model_management.model import add_version
+from local_workspace.services.run_history.experiments import text_map
+from local_workspace.store.tables.model_management import ModelVersionRow
+
+_ASSET_URL = "aml://asset/"
+
+
+def model_dto(row: ModelVersionRow) -> dict[str, Any]:
+    """A version of a model on the wire, where every version is a model with the id `name:1`."""
+    return {
+        "id": f"{row.name}:{row.version}",
+        "name": row.name,
+        "framework": row.framework,
+        "frameworkVersion": row.framework_version,
+        "version": row.version,
+        "datasets": row.datasets,
+        "url": f"{_ASSET_URL}{row.asset_id}",
+        "mimeType": row.mime_type,
+        "description": row.description,
+        "createdTime": iso(row.created),
+        "modifiedTime": iso(row.last_modified),
+        "unpack": row.unpack,
+        "parentModelId": None,
+        "runId": row.run_id,
+        "experimentName": row.experiment_name,
+        "kvTags": row.tags,
+        "tags": [],
+        "properties": row.properties,
+        "derivedModelIds": [],
+        "sampleInputData": row.sample_input,
+        "sampleOutputData": row.sample_output,
+        "resourceRequirements": row.resources,
+        "createdBy": row.created_by,
+    }
+
+
+def register(session: Session, document: Any, created_by: dict[str, Any]) -> ModelVersionRow:
+    """Register the model that the SDK describes. Raises BadRequest, and NotFound for its asset."""
+    if not isinstance(document, dict):
+        raise BadRequest("The body must be a JSON object that describes a model.")
+    url = str(document.get("url") or "")
+    if not url.startswith(_ASSET_URL):
+        raise BadRequest(
+            f"The 'url' of a model names an asset ({_ASSET_URL}...), not {url!r}. Model.register "
+            "and Run.register_model make one."
+        )
+    asset = get_asset(session, url[len(_ASSET_URL) :])
+    return add_version(
+        session,
+        document.get("name"),
+        artifact_place(asset.artifacts[0]),
+        asset_id=asset.asset_id,
+        description=document.get("description"),
+        tags=text_map(document.get("kvTags") or {}, "kvTags"),
+        properties=text_map(document.get("properties") or {}, "properties"),
+        run_id=document.get("runId"),
+        experiment_name=document.get("experimentName"),
+        mime_type=document.get("mimeType") or "application/json",
+        # The SDK says Custom when nothing is said.
+        framework=document.get("framework") or "Custom",
+        framework_version=document.get("frameworkVersion"),
+        unpack=bool(document.get("unpack")),
+        datasets=document.get("datasets") or [],
+        sample_input=document.get("sampleInputData"),
+        sample_output=document.get("sampleOutputData"),
+        resources=document.get("resourceRequirements"),
+        created_by=created_by,
+    )
+
+
+def patch(row: ModelVersionRow, operations: Any) -> None:
+    """Apply the SDK's JSON patch. Raises BadRequest; properties are added to, never changed."""
+    if not isinstance(operations, list):
+        raise BadRequest("The body must be a list of operations with 'op', 'path' and 'value'.")
+    for operation in operations:
+        path, value = operation.get("path"), operation.get("value")
+        if path == "/kvTags":
+            row.tags = text_map(value or {}, "kvTags")
+        elif path == "/description":
+            row.description = value
+        elif path == "/properties":
+            row.properties = _with_properties(row, text_map(value or {}, "properties"))
+        elif path == "/datasets":
+            row.datasets = [*row.datasets, *(one for one in value or [] if one not in row.datasets)]
+        elif path == "/sampleInputData":
+            row.sample_input = value
+        elif path == "/sampleOutputData":
+            row.sample_output = value
+        elif path == "/resourceRequirements":
+            row.resources = value
+        else:
+            raise BadRequest(f"The part '{path}' of a model cannot be changed.")
+    row.last_modified = utc_now()
+
+
+def _with_properties(row: ModelVersionRow, given: dict[str, str | None]) -> dict[str, str | None]:
+    for name, value in given.items():
+        if name in row.properties and row.properties[name] != value:
+            raise BadRequest(
+                f"The property '{name}' of the model '{row.name}:{row.version}' cannot be changed: "
+                "properties are immutable. Use a tag for what changes."
+            )
+    return {**row.properties, **given}
+
+
+def matching(
+    rows: Sequence[ModelVersionRow],
+    *,
+    framework: str | None,
+    tags: str | None,
+    properties: str | None,
+    dataset_id: str | None,
+    latest_only: bool,
+) -> list[ModelVersionRow]:
+    """Those of `rows` (newest first) that a query means: `tags` is `key,key=value`, all of them."""
+    found = []
+    seen: set[str] = set()
+    for row in sorted(rows, key=lambda row: -row.version) if latest_only else rows:
+        if latest_only and row.name in seen:
+            continue
+        seen.add(row.name)
+        if framework and (row.framework or "").lower() != framework.lower():
+            continue
+        if not _has(row.tags, tags) or not _has(row.properties, properties):
+            continue
+        if dataset_id and dataset_id not in {one.get("id") for one in row.datasets}:
+            continue
+        found.append(row)
+    return found
+
+
+def _has(present: dict[str, str | None], wanted: str | None) -> bool:
+    for part in filter(None, (wanted or "").split(",")):
+        name, equals, value = part.partition("=")
+        if name not in present or (equals and present[name] != value):
+            return False
+    return True
