@@ -13,8 +13,8 @@ The ideas
 - Child runs belong to a parent: one question, several tries.
 
 Needs: 01, 02, 03
-Cost and time on Azure: a node for some minutes, a few cents. The first job waits about 10 minutes:
-5 for the environment's build, 5 for the node; the next one, within 10 minutes, about one.
+Cost and time on Azure: a node for some minutes, a few cents. The first job takes about 10 minutes,
+5 of them for the environment's build and 5 for the node; the next finds the environment built.
 In SDK v2: command(...) and ml_client.jobs.create_or_update; logging is MLflow's (lesson 05).
 """
 
@@ -68,7 +68,7 @@ for rows in (50, 200, 1000, len(X_train)):
 run.log("AUC", value=auc)  # once: it reads back as one value
 
 # %% Lists, rows, tables
-cuts = np.linspace(0, 1, 11)
+cuts = np.linspace(0, 1, 11).round(1)
 run.log_list("Deciles", value=np.quantile(probability, cuts).tolist())
 for name, weight in zip(features.columns, model[-1].coef_[0], strict=True):
     run.log_row("Weights", feature=name, weight=weight)  # one row; the columns' names are yours
