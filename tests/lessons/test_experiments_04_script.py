@@ -1,11 +1,15 @@
 """The script of lesson 04 cleans the data, trains, logs, and leaves a model in outputs/."""
 
+import ast
 import io
+import re
+import sys
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from azureml.core.run import _SubmittedRun
 from lesson_files import REPOSITORY
 from matplotlib import image
@@ -86,3 +90,25 @@ def test_says_which_argument_is_missing(runs, data, sdk, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run_script(sdk, SCRIPT, [], runs.run(_SubmittedRun), tmp_path)
     assert "--input-data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "script", sorted(SCRIPT.parent.glob("04_*.py")), ids=lambda path: path.name
+)
+def test_the_environment_of_the_jobs_has_what_the_scripts_import(script):
+    conda = yaml.safe_load((SCRIPT.parent / "03_conda.yml").read_text())
+    packages = {re.split(r"[=\[]", line)[0] for line in conda["dependencies"][-1]["pip"]}
+    names = {"azureml": "azureml-core", "sklearn": "scikit-learn"}
+    tree = ast.parse(script.read_text())
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [node.module]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in getattr(node, "names", [])]
+        )
+    }
+    others = imported - sys.stdlib_module_names
+    assert {"azureml", "sklearn", "matplotlib"} <= others
+    assert {names.get(name, name) for name in others} <= packages
