@@ -13,14 +13,13 @@ from local_workspace.errors import BadRequest, Conflict, NotFound, NotImplemente
 from local_workspace.http import WORKSPACE_SCOPE
 from local_workspace.services import content, run_history
 from local_workspace.services.compute import find_compute
+from local_workspace.services.execution.definition import run_configuration
 from local_workspace.store.tables.execution import JobRow
 from local_workspace.store.tables.run_history import RunRow
 from local_workspace.workspace import LocalWorkspace
 
 LOCAL = "local"
 _FRAMEWORKS = ("python", "pytorch", "tensorflow")
-# Azure's limit for the seconds of a run; also what the SDK sends when nothing is said.
-_LONGEST_RUN_SECONDS = 2592000
 
 
 def submit_run(
@@ -38,12 +37,7 @@ def submit_run(
     requests. Raises BadRequest for what cannot run, NotFound for an unknown compute target,
     snapshot, parent or dataset, Conflict when the id belongs to a run of another kind.
     """
-    if not isinstance(definition, dict):
-        raise BadRequest("The body must be a JSON object with a 'Configuration'.")
-    given = {name[:1].lower() + name[1:]: value for name, value in definition.items()}
-    configuration = given.get("configuration")
-    if not isinstance(configuration, dict):
-        raise BadRequest("The run has no 'Configuration'.")
+    given, configuration = run_configuration(definition)
     snapshot_id = given.get("snapshotId")
     target = str(configuration.get("target") or LOCAL)
     kind = "local" if target == LOCAL else "cluster"
@@ -123,8 +117,6 @@ def _cancel_uri(workspace: LocalWorkspace, experiment_name: str, run_id: str) ->
 
 
 def _check(configuration: dict[str, Any], kind: str, node_count: int) -> None:
-    if not configuration.get("script") and not configuration.get("command"):
-        raise BadRequest("The run configuration has neither a 'script' nor a 'command'.")
     framework = str(configuration.get("framework") or "Python")
     if framework.lower() not in _FRAMEWORKS:
         raise NotImplementedHere(
@@ -133,14 +125,6 @@ def _check(configuration: dict[str, Any], kind: str, node_count: int) -> None:
         )
     if kind == "local" and node_count > 1:
         raise BadRequest("A run with compute_target='local' has one node.")
-    seconds = configuration.get("maxRunDurationSeconds")
-    if seconds is not None and not (
-        isinstance(seconds, int) and 0 < seconds <= _LONGEST_RUN_SECONDS
-    ):
-        raise BadRequest(
-            f"'max_run_duration_seconds' must be between 1 and {_LONGEST_RUN_SECONDS}, not "
-            f"{seconds!r}."
-        )
 
 
 def _check_compute(session: Session, name: str, node_count: int) -> str:
