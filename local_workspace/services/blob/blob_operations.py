@@ -219,10 +219,14 @@ def get_blob_properties(store: BlobStore, request: Request) -> Response:
 
 def _overrides(request: Request) -> dict[str, str]:
     """The headers that a SAS replaces, such as a file name for the browser."""
-    found = {}
+    found: dict[str, str] = {}
+    sas = request.credential.sas if request.credential else None
+    if sas is None or sas.kind == "account":
+        return found  # an account SAS does not sign them, so that anybody could add them
+    # Spelt as they are signed: `RSCT=` is another parameter, which is not.
+    parameters = dict(request.parameters)
     for name, header in _OVERRIDES.items():
-        value = request.query(name)
-        if value and request.credential and request.credential.sas:
+        if value := parameters.get(name):
             if not (value.isascii() and value.isprintable()):
                 raise BlobError("InvalidQueryParameterValue", f"({name})")
             found[header] = value

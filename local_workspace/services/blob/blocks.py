@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ MAX_COMMITTED_BLOCKS = 50_000
 MAX_UNCOMMITTED_BLOCKS = 100_000
 MAX_BLOCK_ID_BYTES = 64
 KEPT_SECONDS = 7 * 24 * 3600.0  # Azure discards uncommitted blocks after a week
+ORPHANS_KEPT_SECONDS = 3600.0  # those from before a restart: no client goes on after so long
 
 COMMITTED, UNCOMMITTED, LATEST = "Committed", "Uncommitted", "Latest"
 
@@ -78,12 +80,12 @@ def uncommitted(layout: Layout, account: str, container: str, name: str) -> dict
 
 def discard(layout: Layout, account: str, container: str, name: str) -> None:
     """Forget the uncommitted blocks of a blob."""
-    folder = layout.blocks_of(account, container, name)
-    if not os.path.isdir(folder):
+    discarded = layout.new_temporary()
+    try:
+        os.rename(layout.blocks_of(account, container, name), discarded)
+    except FileNotFoundError:
         return
-    for entry in os.scandir(folder):
-        os.unlink(entry.path)
-    os.rmdir(folder)
+    shutil.rmtree(discarded, ignore_errors=True)  # what stays is swept at the next start
 
 
 def resolve(

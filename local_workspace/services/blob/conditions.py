@@ -15,7 +15,7 @@ from local_workspace.services.blob.properties import BlobProperties
 from local_workspace.services.blob.request import Request
 from local_workspace.services.blob.tree import Check
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 @dataclass(frozen=True)

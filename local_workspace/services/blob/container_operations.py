@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from local_workspace.services.blob.errors import BlobError, not_implemented
-from local_workspace.services.blob.request import Request, Response
+from local_workspace.services.blob.request import Request, Response, is_number
 from local_workspace.services.blob.store import BlobStore
 from local_workspace.services.blob.wire import (
     blob_list_xml,
@@ -130,8 +130,8 @@ def _page(request: Request) -> tuple[str, int, str]:
     """Prefix, number of results and first name that a listing asks for."""
     limit = _MAX_RESULTS
     if text := request.query("maxresults"):
-        if not (text.isascii() and text.isdigit()):
-            raise BlobError("InvalidQueryParameterValue", f"(maxresults: {text})")
+        if not is_number(text):
+            raise BlobError("InvalidQueryParameterValue", f"(maxresults: {text[:40]})")
         if int(text) == 0:
             raise BlobError("OutOfRangeQueryParameterValue", "(maxresults: 0)")
         limit = min(int(text), _MAX_RESULTS)

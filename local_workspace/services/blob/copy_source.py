@@ -25,9 +25,13 @@ def open_source(store: BlobStore, request: Request) -> Iterator[tuple[int, BlobP
     A source in the account whose key made the request needs nothing more; any other needs a SAS in
     its URL. Raises BlobError `CannotVerifyCopySource`.
     """
-    url = urlsplit(request.header("x-ms-copy-source"))
-    here = urlsplit(f"//{request.header('host')}")
-    if (url.hostname, url.port) != (here.hostname, here.port):
+    try:
+        url = urlsplit(request.header("x-ms-copy-source"))
+        here = urlsplit(f"//{request.header('host')}")
+        is_here = (url.hostname, url.port) == (here.hostname, here.port)
+    except ValueError as error:  # no port, or no end of an IPv6 address
+        raise BlobError("InvalidHeaderValue", f"(x-ms-copy-source: {error})") from error
+    if not is_here:
         raise BlobError(
             "CannotVerifyCopySource",
             f"The local workspace copies from blobs at {here.netloc}, not from '{url.hostname}'.",

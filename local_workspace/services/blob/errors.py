@@ -183,6 +183,7 @@ def error_xml(error: ServiceError, request_id: str) -> bytes:
 _BY_ERRNO = {
     errno.ENOSPC: "InsufficientStorage",
     errno.EDQUOT: "InsufficientStorage",
+    errno.EFBIG: "RequestBodyTooLarge",
     errno.EACCES: "LocalFileDenied",
     errno.EPERM: "LocalFileDenied",
     errno.EROFS: "LocalFileDenied",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -21,7 +22,11 @@ from local_workspace.services.blob.names import (
 )
 
 CHUNK_SIZE = 1024 * 1024  # bytes read or written at once
-_YOUNG_SECONDS = 60.0  # a temporary file younger than this may not be locked yet
+
+# The mark of the temporary files of this process, which are never swept: whoever makes one
+# removes it. One process at a time serves a root, so that all others are of dead ones.
+_PROCESS = secrets.token_hex(6)
+_STARTED = time.time()
 
 
 class Layout:
@@ -73,7 +78,7 @@ class Layout:
 
     def new_temporary(self) -> str:
         """A path for a file that is being written, on the file system of the data."""
-        return os.path.join(self.temporary, secrets.token_hex(12))
+        return os.path.join(self.temporary, f"{_PROCESS}-{secrets.token_hex(12)}")
 
     def folder(self, account: str, container: str, segments: list[str]) -> str | None:
         """The folder below a container that `segments` lead to, following no symbolic link."""
@@ -130,7 +135,7 @@ class Layout:
             except OSError as error:
                 if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                     return
-                if error.errno != errno.ENOENT:
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
                     raise
             folder = os.path.dirname(folder)
 
@@ -172,7 +177,11 @@ class TemporaryFile:
             self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666
         )
         self._published = False
-        fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            self.close()
+            raise
 
     def write(self, data: bytes) -> None:
         """Append `data`."""
@@ -248,29 +257,44 @@ def copy_range(source: int, target: int, offset: int, count: int) -> None:
 
 def remove(path: str) -> None:
     """Remove a file if it is there."""
-    try:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         os.unlink(path)
+
+
+def sync_folder(path: str) -> None:
+    """See the names in a folder safe on the disk: after a rename, the loss of power keeps it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        pass
+        return  # its last file was deleted meanwhile
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def sweep(layout: Layout, block_seconds: float) -> None:
-    """Remove what dead processes left: temporary files, and blocks older than `block_seconds`."""
-    now = time.time()
+def sweep(layout: Layout, block_seconds: float, orphan_seconds: float) -> None:
+    """Remove what dead processes left: temporary files, and the uncommitted blocks of a blob.
+
+    Blocks go when none was added for `block_seconds`, and already after `orphan_seconds` when it
+    was an earlier process that took them: a client may go on with them after a restart.
+    """
     for entry in os.scandir(layout.temporary):
-        if now - entry.stat(follow_symlinks=False).st_mtime < _YOUNG_SECONDS:
+        if entry.name.startswith(f"{_PROCESS}-"):
             continue
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path, ignore_errors=True)  # a container that was being deleted
         elif not _is_locked(entry.path):
             remove(entry.path)
-    for folder, _, files in os.walk(layout.blocks, topdown=False):
+    now = time.time()
+    for folder, folders, files in os.walk(layout.blocks, topdown=False):
+        added = os.lstat(folder).st_mtime
+        limit = orphan_seconds if added < _STARTED else block_seconds
+        if folder == layout.blocks or now - added < limit:
+            continue
         for name in files:
-            path = os.path.join(folder, name)
-            if now - os.lstat(path).st_mtime >= block_seconds:
-                remove(path)
-        is_old = now - os.lstat(folder).st_mtime >= block_seconds
-        if folder != layout.blocks and is_old and not os.listdir(folder):
+            remove(os.path.join(folder, name))
+        if not folders or not os.listdir(folder):
             os.rmdir(folder)
 
 

@@ -211,6 +211,8 @@ def write_versions(path: str, temporary: str, versions: list[Version]) -> None:
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump({"versions": [_format(version) for version in versions]}, file)
+            file.flush()
+            os.fsync(file.fileno())
         try:
             os.replace(temporary, path)
         except FileNotFoundError:

@@ -107,13 +107,13 @@ class Request:
     def integer_header(self, name: str) -> int | None:
         """The value of a header as a number, None when it is missing.
 
-        Raises BlobError `InvalidHeaderValue` unless it consists of digits.
+        Raises BlobError `InvalidHeaderValue` unless it consists of at most 18 digits.
         """
         value = self.header(name)
         if not value:
             return None
-        if not (value.isascii() and value.isdigit()):
-            raise BlobError("InvalidHeaderValue", f"({name}: {value})")
+        if not is_number(value):
+            raise BlobError("InvalidHeaderValue", f"({name}: {value[:40]})")
         return int(value)
 
     def date_header(self, name: str) -> datetime | None:
@@ -126,7 +126,7 @@ class Request:
             return None
         try:
             moment = parsedate_to_datetime(value)
-        except (TypeError, ValueError, IndexError) as error:
+        except (TypeError, ValueError, IndexError, OverflowError) as error:
             raise BlobError("InvalidHeaderValue", f"({name}: {value})") from error
         return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment
 
@@ -149,6 +149,11 @@ class Response:
     body: bytes = b""
     file: FileSlice | None = None
     content_length: int | None = None
+
+
+def is_number(text: str) -> bool:
+    """Whether `text` is a number of 1 to 18 digits, which fits every file."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def http_date(moment: datetime) -> str:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from local_workspace.clock import utc_now
 from local_workspace.services.blob.errors import BlobError
+from local_workspace.services.blob.request import is_number
 
 # What `sign_sas` writes; any version from 2020-12-06 on signs the same text.
 SAS_VERSION = "2021-12-02"
@@ -29,6 +30,7 @@ _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2})(:\d{2})?(?:\.\d{1,7})?Z)?")
 
 _HEADERS = ("rscc", "rscd", "rsce", "rscl", "rsct")
+_SIGNED = ("sp", "st", "se", "si", "sip", "spr", "sv", "sr", "ss", "srt", "ses", *_HEADERS)
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,9 @@ def verify_sas(
     this signature. `prefix` is that of a listing, which may lie in the folder of a folder's SAS.
     Raises BlobError `AuthenticationFailed` when no key makes the signature or the form is wrong.
     """
+    if any("\n" in parameters.get(name, "") for name in _SIGNED):
+        # The text that is signed is lines: a value of two lines could pass for two other values.
+        raise BlobError("AuthenticationFailed", "A value of the SAS contains a line break.")
     version = parameters.get("sv", "")
     if not _VERSION.fullmatch(version) or version < _OLDEST_VERSION:
         raise BlobError("AuthenticationFailed", f"The SAS version sv={version} is not supported.")
@@ -182,8 +187,9 @@ def _resource(
         return f"{container}/{blob}"
     if kind == "d":
         depth = parameters.get("sdd", "")
-        segments = (blob or prefix).split("/")
-        if depth.isdigit() and 0 < int(depth) <= len(segments):
+        # A listing must name a folder of that depth as a whole: `a` would also find `ab/c`.
+        segments = blob.split("/") if blob else prefix.split("/")[:-1]
+        if is_number(depth) and 0 < int(depth) <= len(segments):
             return "/".join([container, *segments[: int(depth)]])
         raise BlobError("AuthenticationFailed", "The SAS of a folder (sr=d) is for another folder.")
     raise BlobError(

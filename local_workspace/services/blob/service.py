@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 _DEFAULT_VERSION = "2021-12-02"
 _SWEEP_SECONDS = 3600.0
+# A page among the blobs is data, and may not act as one of the web pages of this server.
+_AS_DATA = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
 _THREADS = 16
 
 
@@ -59,7 +61,8 @@ class BlobService:
         self.store = store if isinstance(store, BlobStore) else BlobStore(store)
         self._accounts = accounts
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="blob")
-        self._next_sweep = 0.0
+        self._sweep()  # what a process that was killed left
+        self._next_sweep = time.monotonic() + _SWEEP_SECONDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -149,8 +152,7 @@ class BlobService:
     async def _send(self, scope: Scope, response: Response, request_id: str, send: Send) -> None:
         """Send a response; a file is read one chunk ahead of what is being sent."""
         received = {name.lower(): value for name, value in scope["headers"]}
-        headers = dict(response.headers)
-        headers["x-ms-request-id"] = request_id
+        headers = {**_AS_DATA, **response.headers, "x-ms-request-id": request_id}
         headers["x-ms-version"] = received.get(b"x-ms-version", _DEFAULT_VERSION.encode()).decode(
             "latin-1"
         )

@@ -206,9 +206,9 @@ class BlobStore(BlobTree):
                 raise ContainerNotFound(container)
             with self._locks.tree:
                 found = self._load(account, container, name)
-            if found and found[1].properties.blob_type == APPEND_BLOB:
-                raise BlobError("InvalidBlobType", "An append blob has no blocks to put.")
-            blocks.stage(self.layout, account, container, name, block_id, file)
+                if found and found[1].properties.blob_type == APPEND_BLOB:
+                    raise BlobError("InvalidBlobType", "An append blob has no blocks to put.")
+                blocks.stage(self.layout, account, container, name, block_id, file)
 
     def commit_blocks(
         self,
@@ -225,7 +225,12 @@ class BlobStore(BlobTree):
         """
         name = properties.name
         self._check_names(account, container, name)
-        with os_errors(), TemporaryFile(self.layout) as file:
+        # Locked as a whole: a block that is sent again meanwhile would be cut to its old size.
+        with (
+            os_errors(),
+            self._locks.of(account, container, name),
+            TemporaryFile(self.layout) as file,
+        ):
             with self._present_data(account, container, name) as (descriptor, present):
                 check(present)
                 if present and present.blob_type == APPEND_BLOB:
@@ -253,9 +258,9 @@ class BlobStore(BlobTree):
             return found[1].properties if found else None, waiting
 
     def sweep(self) -> None:
-        """Remove what dead processes left, and uncommitted blocks that are a week old."""
+        """Remove what dead processes left, and uncommitted blocks that nobody will commit."""
         with os_errors(), self._locks.tree:
-            sweep(self.layout, blocks.KEPT_SECONDS)
+            sweep(self.layout, blocks.KEPT_SECONDS, blocks.ORPHANS_KEPT_SECONDS)
 
     @contextmanager
     def _present_data(

@@ -17,8 +17,13 @@ from local_workspace.services.blob.errors import (
     ContainerNotFound,
     os_errors,
 )
-from local_workspace.services.blob.files import Layout, TemporaryFile, remove
-from local_workspace.services.blob.names import check_account, check_blob, check_container
+from local_workspace.services.blob.files import Layout, TemporaryFile, remove, sync_folder
+from local_workspace.services.blob.names import (
+    check_account,
+    check_blob,
+    check_container,
+    encode_segment,
+)
 from local_workspace.services.blob.properties import (
     APPEND_BLOB,
     BlobProperties,
@@ -130,7 +135,6 @@ class BlobTree:
                     found = self._load(account, container, name)
                     present = found[1] if found else None
                     check(present.properties if present else None)
-                    target = self._place(account, container, name)
                     if present and (status.st_size, status.st_mtime_ns) == (
                         present.properties.size,
                         present.modified_ns,
@@ -143,10 +147,17 @@ class BlobTree:
                         present.properties.created if present else None,
                     )
                     new = version_of(properties, status)
-                    self._write_versions(
-                        account, container, name, [new, present] if present else [new]
-                    )
-                    file.publish(target)
+                    try:
+                        target = self._place(account, container, name)
+                        self._write_versions(
+                            account, container, name, [new, present] if present else [new]
+                        )
+                        file.publish(target)
+                    except BaseException:
+                        if not present:
+                            self._forget(account, container, name)
+                        raise
+                sync_folder(os.path.dirname(target))
                 blocks.discard(self.layout, account, container, name)
         return properties
 
@@ -173,11 +184,9 @@ class BlobTree:
             with self._locks.tree:
                 path, version = self._require(account, container, name)
                 check(version.properties)
-                record = self.layout.properties(account, container, name)
                 os.unlink(path)
-                remove(record)
-                self.layout.prune(path, self.layout.container(account, container))
-                self.layout.prune(record, self.layout.properties_of_container(account, container))
+                sync_folder(os.path.dirname(path))
+                self._forget(account, container, name)
             blocks.discard(self.layout, account, container, name)
 
     def append_with(
@@ -210,6 +219,7 @@ class BlobTree:
                 changed = stamped(changed, present.created)
                 try:
                     write(target)
+                    os.fsync(target)
                     with self._locks.tree:
                         new = version_of(changed, os.fstat(target))
                         self._write_versions(account, container, name, [new])
@@ -253,8 +263,18 @@ class BlobTree:
             )
         return target
 
+    def _forget(self, account: str, container: str, name: str) -> None:
+        """Remove the properties of a blob that is not there, and folders that are empty."""
+        record = self.layout.properties(account, container, name)
+        remove(record)
+        self.layout.prune(record, self.layout.properties_of_container(account, container))
+        folder = self.layout.container(account, container)
+        path = "/".join(encode_segment(segment) for segment in name.split("/"))
+        self.layout.prune(os.path.join(folder, path), folder)
+
     def _write_versions(
         self, account: str, container: str, name: str, versions: Iterable[Version]
     ) -> None:
         record = self.layout.properties(account, container, name)
         write_versions(record, self.layout.new_temporary(), [*versions])
+        sync_folder(os.path.dirname(record))
