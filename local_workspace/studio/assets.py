@@ -20,6 +20,7 @@ from local_workspace.services.dataset.model import (
     list_versions,
 )
 from local_workspace.services.datastore.model import list_datastores
+from local_workspace.services.model_management import all_models
 from local_workspace.store.tables.compute import ComputeRow
 from local_workspace.store.tables.datastore import DatastoreRow
 from local_workspace.store.tables.environment import EnvironmentVersionRow
@@ -86,6 +87,7 @@ def counts(session: Session) -> dict[str, str]:
     most = ROWS_ON_A_PAGE
     found: dict[str, Sequence[Any]] = {
         "experiments": run_history.query_experiments(session, top=most + 1).rows,
+        "models": all_models(session),
         "datasets": list_datasets(session, limit=most + 1),
         "datastores": list_datastores(session, limit=most + 1),
         "compute": list_computes(session),

@@ -1,4 +1,4 @@
-"""Files of runs, sent so that nothing in them can act as a page of the workspace."""
+"""Files of runs and models, sent so that nothing in them can act as a page of the workspace."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class LogPart:
 
 
 def file_response(
-    workspace: LocalWorkspace, run: RunRow, path: str, *, download: bool
+    workspace: LocalWorkspace, origin: str, container: str, path: str, *, download: bool
 ) -> FileResponse:
-    """A file of a run: pictures and text to look at, everything else to save. Raises NotFound."""
-    found = artifact.get_artifact(workspace, artifact.RUN_ORIGIN, run.data_container_id, path)
+    """An artifact: pictures and text to look at, everything else to save. Raises NotFound."""
+    found = artifact.get_artifact(workspace, origin, container, path)
     suffix = PurePosixPath(found.path).suffix.lower()
     media_type = "application/octet-stream"
     if suffix in _IMAGES:

@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from local_workspace.errors import NotFound
 from local_workspace.http import raw_body, the_workspace
 from local_workspace.services import run_history
-from local_workspace.studio import assets, run_routes
+from local_workspace.studio import assets, model_routes, run_routes
 from local_workspace.studio.pages import (
     NotSignedIn,
     PageRoute,
@@ -177,4 +177,5 @@ def no_such_page(path: str, _workspace: LocalWorkspace = Depends(viewed_workspac
 
 router = APIRouter()
 router.include_router(run_routes.router)
+router.include_router(model_routes.router)
 router.include_router(pages)

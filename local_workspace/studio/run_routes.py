@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from local_workspace.errors import NotFound
 from local_workspace.http import WORKSPACE_SCOPE, JSONResponse, sdk
 from local_workspace.services import run_history
+from local_workspace.services.artifact import RUN_ORIGIN
 from local_workspace.services.execution import cancel_run
 from local_workspace.store.tables.run_history import ExperimentRow
 from local_workspace.studio.files import file_response, read_log
@@ -174,7 +175,8 @@ def file(
         row = run_history.get_run(session, run_id)
     if not path:
         raise NotFound("The address of a file ends with its path.")
-    return file_response(workspace, row, path, download=download)
+    container = row.data_container_id
+    return file_response(workspace, RUN_ORIGIN, container, path, download=download)
 
 
 @router.post("/runs/{run_id}/cancel", include_in_schema=False)

@@ -15,6 +15,8 @@ from local_workspace.services import artifact, run_history
 from local_workspace.services.dataset import registration_of
 from local_workspace.services.environment import get_environment
 from local_workspace.services.metric import as_number, latest_scalars
+from local_workspace.services.model_management import all_versions
+from local_workspace.store.tables.model_management import ModelVersionRow
 from local_workspace.store.tables.run_history import ExperimentRow, RunRow
 from local_workspace.studio.metrics import Metrics, is_image, metrics_of
 from local_workspace.workspace import LocalWorkspace
@@ -97,6 +99,7 @@ class RunPage:
     children: RunTable
     inputs: list[Data]
     outputs: list[Data]
+    models: list[ModelVersionRow]
     settings: list[tuple[str, str]]
     environment: tuple[str, str] | None
     error: tuple[str, str] | None
@@ -177,6 +180,7 @@ def run_page(session: Session, workspace: LocalWorkspace, run_id: str) -> RunPag
             *map(_mlflow_data, run.mlflow_inputs),
         ],
         outputs=[_data(session, item, "output") for item in run.output_datasets],
+        models=all_versions(session, run_id=run_id),
         settings=_settings(definition),
         environment=_environment(session, definition),
         error=_error(run),
