@@ -34,70 +34,84 @@ class Listing:
         return [entry for entry in self.entries if isinstance(entry, str)]
 
 
-def walk(layout: Layout, account: str, container: str, prefix: str, start: str) -> Iterator[str]:
+class Walk:
     """The names of the blobs that begin with `prefix`, from `start` on, in the order of names.
 
-    The order is that of Unicode code points, which is the order of the bytes in UTF-8.
+    The order is that of Unicode code points, which is the order of the bytes in UTF-8. While it is
+    iterated, `start` may be moved on: what lies before is left out, and folders there are not read.
     """
-    parents = prefix.split("/")[:-1]
-    try:
-        folder = layout.folder(account, container, parents)
-    except BlobError:
-        return  # no blob can have such a name
-    if folder is not None:
-        yield from _walk(folder, "".join(f"{parent}/" for parent in parents), prefix, start)
 
+    def __init__(
+        self, layout: Layout, account: str, container: str, prefix: str, start: str
+    ) -> None:
+        self.prefix = prefix
+        self.start = start
+        parents = prefix.split("/")[:-1]
+        self._base = "".join(f"{parent}/" for parent in parents)
+        try:
+            self._folder = layout.folder(account, container, parents)
+        except BlobError:
+            self._folder = None  # no blob can have such a name
 
-def _walk(folder: str, base: str, prefix: str, start: str) -> Iterator[str]:
-    found: list[tuple[str, str | None]] = []
-    try:
-        entries = list(os.scandir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return  # removed since its parent was read
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            segment = decode_segment(entry.name)
-            if segment is None:
+    def __iter__(self) -> Iterator[str]:
+        if self._folder is not None:
+            yield from self._names(self._folder, self._base)
+
+    def _names(self, folder: str, base: str) -> Iterator[str]:
+        for key, path in self._read(folder, base):
+            if not self._is_ahead(key, path):
                 continue
-            # With its '/', a folder sorts among the files as the names in it do.
-            key = f"{base}{segment}/"
-            wanted = key.startswith(prefix) or prefix.startswith(key)
-            if wanted and (key >= start or start.startswith(key)):
-                found.append((key, entry.path))
-        elif entry.is_file(follow_symlinks=False):
-            segment = decode_segment(entry.name.removesuffix(FILE_MARK))
-            if segment is not None:
-                key = base + segment
-                if key.startswith(prefix) and key >= start:
-                    found.append((key, None))
-    # A blob named like `a/` and the folder `a` have equal keys but never lie in one folder.
-    found.sort(key=lambda item: item[0])
-    for key, path in found:
+            if path is None:
+                yield key
+            else:
+                yield from self._names(path, key)
+
+    def _read(self, folder: str, base: str) -> list[tuple[str, str | None]]:
+        """What lies in a folder, sorted: names of blobs, and names of folders with their paths."""
+        found: list[tuple[str, str | None]] = []
+        try:
+            entries = list(os.scandir(folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return found  # removed since its parent was read
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                segment = decode_segment(entry.name)
+                # With its '/', a folder sorts among the files as the names in it do.
+                item = (f"{base}{segment}/", entry.path)
+            elif entry.is_file(follow_symlinks=False):
+                segment = decode_segment(entry.name.removesuffix(FILE_MARK))
+                item = (f"{base}{segment}", None)
+            else:
+                continue
+            if segment is not None and self._is_ahead(*item):
+                found.append(item)
+        # A blob named like `a/` and the folder `a` have equal keys but never lie in one folder.
+        found.sort(key=lambda item: item[0])
+        return found
+
+    def _is_ahead(self, key: str, path: str | None) -> bool:
         if path is None:
-            yield key
-        else:
-            yield from _walk(path, key, prefix, start)
+            return key.startswith(self.prefix) and key >= self.start
+        is_wanted = key.startswith(self.prefix) or self.prefix.startswith(key)
+        return is_wanted and (key >= self.start or self.start.startswith(key))
 
 
 def page(
-    walker: Callable[[str], Iterator[str]],
+    walk: Walk,
     load: Callable[[str], BlobProperties | None],
-    prefix: str,
     delimiter: str,
-    start: str,
     limit: int | None,
 ) -> Listing:
-    """At most `limit` blobs and common prefixes from `start` on.
+    """At most `limit` blobs and common prefixes of a walk.
 
-    `walker` gives the names from a name on, `load` the properties of a name (None when the blob has
-    vanished). With a `delimiter`, all names that continue beyond it count as one prefix.
+    `load` gives the properties of a name (None when the blob has vanished). With a `delimiter`,
+    all names that continue beyond it count as one prefix.
     """
     entries: list[BlobProperties | str] = []
-    names = walker(start)
-    while (name := next(names, None)) is not None:
+    for name in walk:
         if limit is not None and len(entries) == limit:
             return Listing(entries, name)
-        position = name.find(delimiter, len(prefix)) if delimiter else -1
+        position = name.find(delimiter, len(walk.prefix)) if delimiter else -1
         if position < 0:
             blob = load(name)
             if blob is not None:
@@ -108,5 +122,5 @@ def page(
         following = successor(common)
         if following is None:
             break
-        names = walker(following)
+        walk.start = following
     return Listing(entries, None)

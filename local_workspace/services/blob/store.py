@@ -105,14 +105,8 @@ class BlobStore(BlobTree):
         with os_errors():
             if not containers.exists(self.layout, account, container):
                 raise ContainerNotFound(container)
-            return listing.page(
-                lambda from_name: listing.walk(self.layout, account, container, prefix, from_name),
-                load,
-                prefix,
-                delimiter,
-                start,
-                limit,
-            )
+            walk = listing.Walk(self.layout, account, container, prefix, start)
+            return listing.page(walk, load, delimiter, limit)
 
     def open(self, account: str, container: str, name: str) -> BinaryIO:
         """The data of a blob as a binary file, which stays this version whatever happens later."""
@@ -177,9 +171,12 @@ class BlobStore(BlobTree):
         name: str,
         data: bytes,
         *,
-        content_type: str = "text/plain",
+        content_type: str = "text/plain; charset=utf-8",
     ) -> BlobProperties:
-        """Append `data` to an append blob, which is made if there is none."""
+        """Append `data` to an append blob, which is made if there is none.
+
+        The SDK takes text without a charset for Latin-1, and shows a run's log so.
+        """
         with os_errors(), self._locks.of(account, container, name):
             if not self.exists(account, container, name):
                 with TemporaryFile(self.layout) as file:
