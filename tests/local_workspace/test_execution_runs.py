@@ -130,6 +130,14 @@ def test_all_logs_can_be_downloaded(lab, tmp_path):
     assert any("to be downloaded" in Path(file).read_text() for file in files)
 
 
+def test_the_log_is_shown_in_the_letters_it_was_written_in(lab):
+    run = lab.submit("print('Größe 5 µm, 数据, 🏃')")
+    shown = io.StringIO()
+    with redirect_stdout(shown):
+        run.wait_for_completion(show_output=True)
+    assert "Größe 5 µm, 数据, 🏃" in shown.getvalue()
+
+
 def test_a_command_is_a_line_for_the_shell(lab, tmp_path):
     run = lab.submit(command="mkdir -p outputs && echo $AZUREML_RUN_ID > outputs/id.txt; cat *.txt")
     wait_for(run)
