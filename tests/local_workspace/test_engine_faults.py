@@ -1,0 +1,198 @@
+"""What breaks while runs run: nodes, processes, the server. A run ends, or says why it cannot."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from azureml.core.runconfig import MpiConfiguration
+from execution_helpers import (
+    GATE,
+    Lab,
+    PackageIndex,
+    error_of,
+    text_of,
+    wait_for,
+    wait_until,
+)
+
+LOG = "user_logs/std_log.txt"
+# Ends in any attempt but the first.
+SECOND_TIME = GATE + (
+    "print('attempt', os.environ['AZUREML_RUN_ATTEMPT'])\n"
+    "open('outputs/seen.txt', 'a').write(os.environ['AZUREML_RUN_ATTEMPT'])\n"
+    "open(sys.argv[1], 'w').close()\n"
+    "wait_for(sys.argv[1] if os.environ['AZUREML_RUN_ATTEMPT'] != '1' else 'never')"
+)
+
+
+@pytest.fixture
+def lab(local_workspace, tmp_path):
+    yield Lab(local_workspace, tmp_path)
+    local_workspace.start(local_workspace.settings.port)
+
+
+def processes_of(lab, run, attempt=1, rank=0):
+    """The process of a node and that of the job on it, once they are there."""
+    folder = lab.server.paths.runs / run.id / f"attempt-{attempt}"
+    note = folder / f"node-{rank}.json"
+    found = json.loads(wait_until(lambda: note.exists() and note.read_text()))
+    return found["node"], found["process"]
+
+
+def is_alive(pid):
+    """Whether a process runs; one that only waits to be collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def restart_after_a_crash(lab):
+    lab.server.kill()
+    lab.server.start(lab.server.settings.port)
+
+
+def test_a_node_that_dies_costs_one_attempt(lab, tmp_path):
+    run = lab.submit(SECOND_TIME, str(tmp_path / "began"))
+    wait_until((tmp_path / "began").exists)
+    node, process = processes_of(lab, run)
+    os.kill(node, signal.SIGKILL)
+    assert wait_for(run) == "Completed"
+    assert not is_alive(process)
+    log = text_of(run, LOG, tmp_path)
+    reason = "A node of the cluster was lost while the run was on it (attempt 1). It is run again."
+    assert log.splitlines() == ["attempt 1", reason, "attempt 2"]
+    assert reason in text_of(run, "azureml-logs/20_image_build_log.txt", tmp_path)
+    # Its files are those of the snapshot again.
+    assert text_of(run, "outputs/seen.txt", tmp_path) == "2"
+    assert lab.states_of(run) == [
+        *("Preparing", "Queued", "Running"),
+        *("Queued", "Preparing", "Queued", "Running"),
+        *("Finalizing", "Completed"),
+    ]
+
+
+def test_a_job_on_two_nodes_is_run_again_when_one_of_them_dies(lab, tmp_path):
+    script = SECOND_TIME.replace("sys.argv[1]", "sys.argv[1] + os.environ['RANK']")
+    mpi = MpiConfiguration(node_count=2)
+    run = lab.submit(script, str(tmp_path / "began"), distributed_job_config=mpi)
+    for rank in range(2):
+        wait_until((tmp_path / f"began{rank}").exists)
+    other = processes_of(lab, run, rank=0)[1]
+    os.kill(processes_of(lab, run, rank=1)[0], signal.SIGKILL)
+    assert wait_for(run) == "Completed"
+    assert not is_alive(other)
+    for rank in range(2):
+        assert "attempt 2" in text_of(run, f"user_logs/std_log_process_{rank}.txt", tmp_path)
+
+
+def test_a_job_that_kills_every_node_is_given_up(lab, tmp_path):
+    run = lab.submit(
+        "import os, signal, time; os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(60)"
+    )
+    assert wait_for(run) == "Failed"
+    assert "was lost while the run was on it, 3 times" in error_of(run)["message"]
+    assert wait_for(lab.submit("print('the cluster goes on')")) == "Completed"
+
+
+def test_a_process_that_is_killed_fails_its_run(lab, tmp_path):
+    run = lab.submit(GATE + "open(sys.argv[1], 'w').close(); wait_for('never')", str(lab.gate()))
+    wait_until(lab.gate().exists)
+    os.kill(processes_of(lab, run)[1], signal.SIGKILL)
+    assert wait_for(run) == "Failed"
+    assert "killed by signal 9 (SIGKILL)" in error_of(run)["message"]
+    assert LOG in error_of(run)["message"]
+
+
+def test_no_run_is_lost_when_the_server_is_killed(lab, tmp_path):
+    with PackageIndex(tmp_path / "wheels") as index:
+        index.add("faulty_package", "1.0")
+        mpi = MpiConfiguration(node_count=2)
+        running = lab.submit(
+            SECOND_TIME.replace("sys.argv[1]", "sys.argv[1] + os.environ['RANK']"),
+            str(tmp_path / "began"),
+            distributed_job_config=mpi,
+        )
+        wait_until((tmp_path / "began0").exists)
+        wait_until((tmp_path / "began1").exists)
+        queued = lab.submit("print('from the queue')")
+        wait_for(queued, "Queued")
+        index.hold()
+        script = "import faulty_package; print('built')"
+        building = lab.submit(script, environment=index.environment("faulty-package"))
+        wait_until(lambda: index.asked("faulty-package"))
+        process = processes_of(lab, running)[1]
+
+        lab.server.kill()
+        wait_until(lambda: not is_alive(process))
+        index.go()
+        lab.server.start(lab.server.settings.port)
+
+        for run in (running, queued, building):
+            assert wait_for(run) == "Completed"
+    log = text_of(running, "user_logs/std_log_process_0.txt", tmp_path)
+    reason = "The local workspace was stopped while the run was on it (attempt 1). It is run again."
+    assert log.splitlines() == ["attempt 1", reason, "attempt 2"]
+    assert "from the queue" in text_of(queued, LOG, tmp_path)
+    assert "built" in text_of(building, LOG, tmp_path)
+
+
+def test_a_run_is_run_again_after_a_restart(lab, tmp_path):
+    run = lab.submit(SECOND_TIME, str(tmp_path / "began"))
+    wait_until((tmp_path / "began").exists)
+    process = processes_of(lab, run)[1]
+    lab.server.stop()
+    wait_until(lambda: not is_alive(process))
+    lab.server.start(lab.server.settings.port)
+    assert wait_for(run) == "Completed"
+    assert "attempt 2" in text_of(run, LOG, tmp_path)
+
+
+def test_a_local_run_is_run_again_too(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    run = lab.submit(SECOND_TIME, str(tmp_path / "began"), target="local")
+    wait_until((tmp_path / "began").exists)
+    process = processes_of(lab, run)[1]
+    restart_after_a_crash(lab)
+    wait_until(lambda: not is_alive(process))
+    assert wait_for(run) == "Completed"
+    assert "attempt 2" in text_of(run, LOG, tmp_path)
+
+
+def test_outputs_are_kept_after_a_crash_in_the_midst_of_it(lab):
+    script = """
+    import os
+    os.makedirs("outputs/many")
+    for number in range(3000):
+        open(f"outputs/many/{number}", "w").close()
+    """
+    run = lab.submit(script)
+    wait_for(run, "Finalizing")
+    restart_after_a_crash(lab)
+    assert wait_for(run) == "Completed"
+    assert sum(name.startswith("outputs/many/") for name in run.get_file_names()) == 3000
+    assert lab.states_of(run).count("Running") == 1
+
+
+def test_a_cancellation_holds_after_a_crash(lab):
+    script = GATE + (
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "open(sys.argv[1], 'w').close(); wait_for('never')"
+    )
+    run = lab.submit(script, str(lab.gate()))
+    wait_until(lab.gate().exists)
+    run.cancel()
+    wait_for(run, "CancelRequested")
+    restart_after_a_crash(lab)
+    assert wait_for(run) == "Canceled"
+
+
+def test_nothing_of_ended_runs_stays_on_disk(lab):
+    run = lab.submit("print(1)")
+    assert wait_for(run) == "Completed"
+    wait_until(lambda: not (lab.server.paths.runs / run.id).exists())
+    (lab.server.paths.runs / "left_1_00000000").mkdir()
+    restart_after_a_crash(lab)
+    wait_until(lambda: not (lab.server.paths.runs / "left_1_00000000").exists())
