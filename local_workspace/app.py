@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -11,7 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from local_workspace.errors import (
     BadRequest,
@@ -50,6 +51,9 @@ SERVICES = (
     # Last: it answers every other address below /studio/.
     "studio.routes",
 )
+
+# The tracking URI of a workspace, opened in a browser.
+_MLFLOW_HOME = re.compile(r"/mlflow/v\d\.\d/subscriptions/[^/]+/[^#]+/workspaces/[^/]+/", re.I)
 
 # First path segments that belong to services; every other one is a blob container.
 SERVICE_PREFIXES = frozenset(
@@ -123,6 +127,10 @@ class Application:
             )
             if is_storage:
                 await self._blobs(scope, receive, send)
+                return
+            if scope["method"] == "GET" and _MLFLOW_HOME.fullmatch(scope["path"]):
+                # MLflow prints this address with the run behind a '#', which a browser keeps.
+                await RedirectResponse("/studio/mlflow/", 302)(scope, receive, send)
                 return
         await self._api(scope, receive, send)
 

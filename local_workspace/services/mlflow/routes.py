@@ -66,11 +66,6 @@ def log_batch(
     return JSONResponse({"batch_tracking_id": ""})
 
 
-@router.api_route(
-    _API + "/mlflow/{path:path}",
-    methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-    openapi_extra=sdk("mlflow, MlflowClient"),
-)
 def call_api(
     path: str,
     request: Request,
@@ -94,6 +89,16 @@ def call_api(
             "which Azure ML speaks. MLflow 3's logged models and traces are not offered."
         )
     return answer
+
+
+for _method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+    router.add_api_route(
+        _API + "/mlflow/{path:path}",
+        call_api,
+        methods=[_method],
+        operation_id=f"mlflow_{_method}",
+        openapi_extra=sdk("mlflow, MlflowClient"),
+    )
 
 
 def _is_page(answer: Response) -> bool:
