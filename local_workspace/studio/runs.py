@@ -212,7 +212,12 @@ def _error(run: RunRow) -> tuple[str, str] | None:
         return None
     inner = error.get("innerError") or {}
     code = inner.get("code") if isinstance(inner, dict) else None
-    return str(code or error.get("code") or "Error"), str(error.get("message") or "").rstrip()
+    message = str(error.get("message") or "").rstrip()
+    debug = error.get("debugInfo")
+    trace = str(debug.get("stackTrace") or "").strip() if isinstance(debug, dict) else ""
+    if trace not in message:
+        message += f"\n\n{trace}"
+    return str(code or error.get("code") or "Error"), message
 
 
 def _settings(definition: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -9,6 +9,9 @@ from pathlib import Path
 import requests
 from bs4 import BeautifulSoup
 
+from local_workspace import process
+from local_workspace.studio.ticket_page import write_ticket_page
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 # HTML's elements without an end.
@@ -27,6 +30,12 @@ def open_command(server):
         check=True,
     )
     return done, server.root / "sign-in.html"
+
+
+def new_ticket(server):
+    """What the command writes, made in this process: address and fields of the form."""
+    state = process.read_state(server.paths)
+    return form_of(write_ticket_page(server.paths, server.settings, state).read_text())
 
 
 def form_of(page):
@@ -51,9 +60,8 @@ class Browser(requests.Session):
         )
 
     def sign_in(self, server):
-        """Open the file of the command and send its form, as the script in it does."""
-        _, file = open_command(server)
-        address, fields = form_of(file.read_text())
+        """Send the form in the command's file, as the script in it does."""
+        address, fields = new_ticket(server)
         return self.post(address, data=fields)
 
     def page(self, url, status=200):

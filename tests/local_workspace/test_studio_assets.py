@@ -96,7 +96,7 @@ def test_compute_targets(browser, cluster):
     page = browser.page("/studio/compute")
     section = page.find("h2", string="studio-cluster").parent
     shown = facts(section)
-    assert shown["Size"].lower() == "standard_ds11_v2" and shown["Nodes"] == "0 of 0 to 3"
+    assert shown["Size"].lower() == "standard_ds11_v2" and shown["Nodes"] == "0 now, from 0 to 3"
     assert shown["On Azure a node has"] == "2 vCPUs, 14 GB"
     assert "No nodes: they start when a run is submitted." in text(section)
 

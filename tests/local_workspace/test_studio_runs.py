@@ -227,6 +227,37 @@ def test_a_failed_run_shows_its_traceback(browser, experiment):
     assert page.select_one("pre.notice").get_text() == f"ValueError: {SCRIPT}\n  File 'train.py'"
 
 
+def test_a_traceback_beside_the_message_is_shown_too(local_workspace, browser, experiment):
+    run = start(experiment)
+    database = Database(f"sqlite:///{local_workspace.paths.database}")
+    with database.write() as session:
+        error = {"message": "It broke.", "debugInfo": {"stackTrace": "line 7, in main\n"}}
+        run_history.set_status(session, run.id, "Failed", error=error)
+    database.close()
+    page = browser.page(run.get_portal_url())
+    assert page.select_one("pre.notice").get_text() == "It broke.\n\nline 7, in main"
+
+
+def test_data_that_mlflow_noted(local_workspace, browser, experiment):
+    run = start(experiment)
+    database = Database(f"sqlite:///{local_workspace.paths.database}")
+    with database.write() as session:
+        document = {"dataset": {"name": "rows <b>", "digest": "d1gest"}, "tags": []}
+        run_history.add_mlflow_inputs(session, run.id, [document])
+    database.close()
+    run.complete()
+    (given,) = rows(browser.page(run.get_portal_url()), "Inputs")
+    assert given == {"Name": "rows <b>", "Dataset": "d1gest", "How": "MLflow"}
+
+
+def test_runs_and_experiments_lead_to_mlflow(browser, run, experiment):
+    address = f"/studio/mlflow/#/experiments/{experiment.id}"
+    page = browser.page(experiment.get_portal_url())
+    assert page.find("a", string="Compare them in MLflow")["href"] == address
+    page = browser.page(run.get_portal_url())
+    assert page.find("a", string="This run in MLflow")["href"] == f"{address}/runs/{run.id}"
+
+
 def test_pages_that_are_not_there_say_what_to_do(browser, run):
     for address, said in {
         "/studio/runs/no-such-run": "Run with id 'no-such-run' not found.",

@@ -4,7 +4,7 @@ import os
 import stat
 
 import pytest
-from studio_browser import Browser, form_of, open_command, text
+from studio_browser import Browser, form_of, new_ticket, open_command, text
 
 from local_workspace.identity.tokens import TokenIssuer
 from local_workspace.studio import sign_in
@@ -70,8 +70,7 @@ def test_without_a_session_a_page_says_what_to_do(browser, address):
 
 
 def test_a_ticket_works_once(local_workspace, browser):
-    _, file = open_command(local_workspace)
-    address, fields = form_of(file.read_text())
+    address, fields = new_ticket(local_workspace)
     assert browser.post(address, data=fields).status_code == 200
     again = Browser(local_workspace)
     refused = again.post(address, data=fields)
@@ -80,8 +79,7 @@ def test_a_ticket_works_once(local_workspace, browser):
 
 
 def test_a_ticket_is_not_taken_from_an_address(local_workspace, browser):
-    _, file = open_command(local_workspace)
-    address, fields = form_of(file.read_text())
+    address, fields = new_ticket(local_workspace)
     assert browser.get(address, params=fields).status_code == 401
     assert not browser.cookies
     assert browser.post(address, data=fields).status_code == 200
