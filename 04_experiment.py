@@ -1,4 +1,4 @@
-"""Experiments: log a run by hand, run a script on the cluster, find past runs.
+"""Experiments: runs by hand, jobs on the cluster, past runs.
 
 What you will do: train a classifier here and log every kind of metric; let the cluster train it
 with a script and watch; try several settings as child runs; find all these runs again.

@@ -1,4 +1,4 @@
-"""MLflow: the same runs, logged and compared with a tool that is not Azure's alone.
+"""MLflow: log, compare and keep models with an open tool.
 
 What you will do: point MLflow to the workspace; log a run by hand and one by itself; log from a
 job; compare the runs by their metrics; keep the best model, register it, and load it back.
@@ -22,6 +22,8 @@ from dotenv import load_dotenv
 
 load_dotenv(override=True)
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import mlflow
 import pandas as pd
@@ -42,6 +44,7 @@ mlflow.set_experiment("diabetes-mlflow")  # made if it is not there
 
 dataset = Dataset.get_by_name(workspace=ws, name="diabetes-dataset")
 patients = dataset.to_pandas_dataframe()
+# As floats: a model's signature tells integers apart, and refuses those with gaps later.
 features = patients.drop(columns=["PatientID", "Diabetic"]).astype(float)
 X_train, X_test, y_train, y_test = train_test_split(
     features, patients["Diabetic"], test_size=0.3, random_state=0
@@ -63,6 +66,8 @@ with mlflow.start_run(
     figure, axes = plt.subplots(figsize=(5, 5))
     RocCurveDisplay.from_predictions(y_test, probability, ax=axes)
     mlflow.log_figure(figure, "charts/roc_curve.png")  # name in the run; folders are made
+    Path("outputs").mkdir(exist_ok=True)
+    figure.savefig("outputs/05_roc_curve.png")
     mlflow.log_dict({"columns": list(features.columns)}, "columns.json")
     mlflow.log_artifact("experiments/03_conda.yml")  # any file; log_artifacts for a folder
 print(f"Run by hand: {run.info.run_id}")

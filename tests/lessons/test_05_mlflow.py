@@ -63,6 +63,8 @@ def test_a_run_by_hand_has_params_metrics_with_steps_and_artifacts(lesson, runs,
     assert history[-1].value == run.data.metrics["AUC"]
     assert 0.80 < run.data.metrics["AUC"] < 0.88
     picture = runs.client.download_artifacts(run.info.run_id, "charts/roc_curve.png", str(tmp_path))
+    saved = image.imread(lesson.folder / "outputs" / "05_roc_curve.png")
+    assert saved.shape[0] > 300
     assert image.imread(picture).shape[0] > 300
     files = [item.path for item in runs.client.list_artifacts(run.info.run_id)]
     assert files == ["03_conda.yml", "charts", "columns.json"]
