@@ -82,8 +82,9 @@ class BlobService:
         except ServiceError as error:
             response = _error_response(error, request_id)
         except OSError as error:
-            log.exception("%s %s failed", scope["method"], scope["path"])
-            response = _error_response(from_os_error(error), request_id)
+            answer = from_os_error(error)
+            log.error("%s %s: %s", scope["method"], scope["path"], answer.message)
+            response = _error_response(answer, request_id)
         await self._send(scope, response, request_id, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
