@@ -95,9 +95,8 @@ class Engine:
         with self._wake:
             self._closing = True
             self._wake.notify()
-        # A local run sees this file and ends; a node ends with its cluster.
         for job in list(self._jobs.values()):
-            if job.kind == "local" and job.state == "running":
+            if job.state == "running":
                 self._end_processes(job)
         if self._thread is not None:
             self._thread.join(20)

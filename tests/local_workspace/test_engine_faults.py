@@ -165,14 +165,14 @@ def test_outputs_are_kept_after_a_crash_in_the_midst_of_it(lab):
     script = """
     import os
     os.makedirs("outputs/many")
-    for number in range(3000):
+    for number in range(1000):
         open(f"outputs/many/{number}", "w").close()
     """
     run = lab.submit(script)
     wait_for(run, "Finalizing")
     restart_after_a_crash(lab)
     assert wait_for(run) == "Completed"
-    assert sum(name.startswith("outputs/many/") for name in run.get_file_names()) == 3000
+    assert sum(name.startswith("outputs/many/") for name in run.get_file_names()) == 1000
     assert lab.states_of(run).count("Running") == 1
 
 

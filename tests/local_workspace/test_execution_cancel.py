@@ -139,7 +139,7 @@ def test_while_its_files_are_kept(lab):
     script = """
     import os
     os.makedirs("outputs/many")
-    for number in range(4000):
+    for number in range(1500):
         open(f"outputs/many/{number}", "w").close()
     """
     run = lab.submit(script)
@@ -147,7 +147,7 @@ def test_while_its_files_are_kept(lab):
     run.cancel()
     assert wait_for(run) == "Canceled"
     assert lab.states_of(run)[-3:] == ["Finalizing", "CancelRequested", "Canceled"]
-    assert len(run.get_file_names()) < 4000
+    assert len(run.get_file_names()) < 1500
 
 
 def test_before_it_was_even_prepared(lab):
