@@ -142,7 +142,7 @@ def environment(session: Session, name: str, version: str | None) -> Environment
     row = environments.get_environment(session, name, version)
     python = _section(row.definition, "python")
     conda = _section(python, "condaDependencies")
-    dependencies = conda.get("dependencies") or []
+    dependencies = _list(conda, "dependencies")
     docker = _section(row.definition, "docker")
     return EnvironmentPage(
         row=row,
@@ -152,9 +152,9 @@ def environment(session: Session, name: str, version: str | None) -> Environment
             str(package)
             for item in dependencies
             if isinstance(item, Mapping)
-            for package in item.get("pip") or []
+            for package in _list(item, "pip")
         ],
-        channels=[str(channel) for channel in conda.get("channels") or []],
+        channels=[str(channel) for channel in _list(conda, "channels")],
         image=docker.get("baseImage"),
         is_user_managed=bool(python.get("userManagedDependencies")),
         interpreter=python.get("interpreterPath"),
@@ -164,3 +164,8 @@ def environment(session: Session, name: str, version: str | None) -> Environment
 def _section(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = value.get(name)
     return found if isinstance(found, Mapping) else {}
+
+
+def _list(value: Mapping[str, Any], name: str) -> list[Any]:
+    found = value.get(name)
+    return found if isinstance(found, list) else []

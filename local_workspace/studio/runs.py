@@ -163,7 +163,7 @@ def run_page(session: Session, workspace: LocalWorkspace, run_id: str) -> RunPag
     run = run_history.get_run(session, run_id)
     children = run_history.query_runs(session, parent_run_id=run_id, top=_CHILDREN)
     has_ended = run.status in run_history.TERMINAL_STATUSES
-    definition = run.run_definition if isinstance(run.run_definition, dict) else {}
+    definition = _mapping(run.run_definition)
     metrics = metrics_of(session, workspace, run_id, run.data_container_id)
     files = files_of(workspace, run)
     shown = {file.path for file in metrics.files}
@@ -205,16 +205,19 @@ def files_of(workspace: LocalWorkspace, run: RunRow) -> Files:
     return found
 
 
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """`value` if it is a mapping, else an empty one: clients write these documents."""
+    return value if isinstance(value, Mapping) else {}
+
+
 def _error(run: RunRow) -> tuple[str, str] | None:
     """Code and message of what a run failed with."""
-    error = (run.error or {}).get("error") if isinstance(run.error, dict) else None
-    if not isinstance(error, dict):
+    error = _mapping(_mapping(run.error).get("error"))
+    if not error:
         return None
-    inner = error.get("innerError") or {}
-    code = inner.get("code") if isinstance(inner, dict) else None
+    code = _mapping(error.get("innerError")).get("code")
     message = str(error.get("message") or "").rstrip()
-    debug = error.get("debugInfo")
-    trace = str(debug.get("stackTrace") or "").strip() if isinstance(debug, dict) else ""
+    trace = str(_mapping(error.get("debugInfo")).get("stackTrace") or "").strip()
     if trace not in message:
         message += f"\n\n{trace}"
     return str(code or error.get("code") or "Error"), message
@@ -238,7 +241,7 @@ def _settings(definition: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _node_count(definition: Mapping[str, Any]) -> int:
     sections = (definition, definition.get("mpi"), definition.get("pytorch"))
-    counts = [section.get("nodeCount") for section in sections if isinstance(section, Mapping)]
+    counts = [_mapping(section).get("nodeCount") for section in sections]
     return max((count for count in counts if isinstance(count, int)), default=1)
 
 
@@ -250,10 +253,10 @@ def _time_limit(seconds: Any) -> str | None:
 
 def _environment(session: Session, definition: Mapping[str, Any]) -> tuple[str, str] | None:
     """Name and version of a run's environment; the version is empty unless it is registered."""
-    given = definition.get("environment")
-    if not isinstance(given, Mapping) or not given.get("name"):
+    given = _mapping(definition.get("environment"))
+    if not given.get("name"):
         return None
-    name, version = str(given["name"]), given.get("version")
+    name, version = str(given["name"]), str(given.get("version") or "")
     try:
         return name, get_environment(session, name, version).version if version else ""
     except NotFound:
@@ -262,11 +265,10 @@ def _environment(session: Session, definition: Mapping[str, Any]) -> tuple[str, 
 
 def _data(session: Session, item: Any, kind: str) -> Data:
     """A dataset in the lineage of a run, which is what clients wrote there."""
-    item = item if isinstance(item, Mapping) else {}
-    identifier = item.get("identifier") or {}
-    details = item.get(f"{kind}Details") or {}
-    saved_id = identifier.get("savedId")
-    registered = registration_of(session, saved_id) if saved_id else None
+    item = _mapping(item)
+    details = _mapping(item.get(f"{kind}Details"))
+    saved_id = _mapping(item.get("identifier")).get("savedId")
+    registered = registration_of(session, str(saved_id)) if saved_id else None
     return Data(
         name=str(details.get(f"{kind}Name") or kind),
         how=str(details.get("mechanism") or item.get(f"{kind}Type") or ""),
@@ -278,8 +280,7 @@ def _data(session: Session, item: Any, kind: str) -> Data:
 
 def _mlflow_data(item: Any) -> Data:
     """A dataset that MLflow's `log_input` noted: its digest stands for an id."""
-    item = item if isinstance(item, Mapping) else {}
-    dataset = item.get("dataset") or {}
+    dataset = _mapping(_mapping(item).get("dataset"))
     return Data(
         name=str(dataset.get("name") or "dataset"),
         how="MLflow",

@@ -238,6 +238,31 @@ def test_a_traceback_beside_the_message_is_shown_too(local_workspace, browser, e
     assert page.select_one("pre.notice").get_text() == "It broke.\n\nline 7, in main"
 
 
+def test_odd_documents_of_clients_do_not_break_a_page(local_workspace, browser, experiment):
+    run = start(experiment)
+    database = Database(f"sqlite:///{local_workspace.paths.database}")
+    with database.write() as session:
+        changes = {
+            "inputDatasets": ["x", {"identifier": 5, "inputDetails": "y"}, {"identifier": None}],
+            "outputDatasets": [{"identifier": {"savedId": 7}}],
+            "runDefinition": {
+                "script": 5,
+                "arguments": "a b",
+                "environment": {"name": ["odd"], "version": {}},
+                "nodeCount": "2",
+                "mpi": 3,
+                "maxRunDurationSeconds": "soon",
+            },
+        }
+        run_history.upsert_run(session, "studio-runs", run.id, changes)
+        run_history.get_run(session, run.id).error = {"error": {"innerError": 3, "debugInfo": [1]}}
+    database.close()
+    run.complete()
+    page = browser.page(run.get_portal_url())
+    assert facts(page)["Script"] == "5" and text(page.find(id="error")) == "Error: Error"
+    assert len(rows(page, "Inputs")) == 3
+
+
 def test_data_that_mlflow_noted(local_workspace, browser, experiment):
     run = start(experiment)
     database = Database(f"sqlite:///{local_workspace.paths.database}")
