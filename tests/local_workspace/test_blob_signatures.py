@@ -151,19 +151,12 @@ def test_a_folder_sas_of_a_strange_depth(server, depth):
     assert (status, "AuthenticationFailed" in body) == (403, True)
 
 
-def test_values_cannot_be_moved_from_one_line_to_another(server):
-    """Two values on their two lines, and both as one value of two lines, sign the same text."""
-    sas = parameters_of(sign_sas("first", KEY, "data", "page"))
-    sas["rscd"], sas["sig"] = "x", ""
-    forged = dict(sas)
-    text = [sas["sp"], "", unquote(sas["se"]), "/blob/first/data/page", "", "", "", sas["sv"], "b"]
-    sas["sig"] = signature(KEY, "\n".join([*text, "", "", "", "x", "y", "", ""]))
-    sas["rsce"] = "y"
-    assert get(server, f"/data/page?{query_of(sas)}")[0] == 200
-    forged |= {"rscd": "x\ny", "sig": sas["sig"]}
-    text = "\n".join([*text, "", "", "", "x\ny", "", "", ""])
-    forged["sig"] = signature(KEY, text)
-    status, _, body = get(server, f"/data/page?{query_of(forged)}")
+def test_a_value_of_two_lines_is_refused_even_if_signed(server):
+    """The text that is signed is lines, so that such a value could be read as two others."""
+    parameters = parameters_of(sign_sas("first", KEY, "data", "page", content_disposition="x"))
+    assert get(server, f"/data/page?{query_of(parameters)}")[0] == 200
+    parameters = parameters_of(sign_sas("first", KEY, "data", "page", content_disposition="x\ny"))
+    status, _, body = get(server, f"/data/page?{query_of(parameters)}")
     assert (status, "line break" in body) == (403, True)
 
 
@@ -188,6 +181,7 @@ def test_signatures_do_not_reach_the_log(server, caplog):
 
 
 ALPHABET = string.ascii_letters + string.digits + "/+=%-_:. \n"
+NAMES = ["sv", "sp", "st", "se", "sr", "ss", "srt", "sip", "spr", "sdd", "sig", "si"]
 NOW = datetime.now(timezone.utc).replace(tzinfo=None, microsecond=0)
 
 
@@ -254,14 +248,7 @@ def test_a_sas_with_anything_changed_is_refused(data):
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    st.dictionaries(
-        st.sampled_from(
-            ["sv", "sp", "st", "se", "sr", "ss", "srt", "sip", "spr", "sdd", "sig", "si"]
-        ),
-        st.text(),
-    )
-)
+@given(st.dictionaries(st.sampled_from(NAMES), st.text()))
 def test_no_sas_is_an_accident(parameters):
     """Whatever the parameters are, the answer is that they are no signature."""
     with pytest.raises(BlobError) as caught:
