@@ -52,6 +52,8 @@ def test_logs_into_the_run_of_the_job(job, frame, tmp_path):
     assert [point.step for point in history] == [200, 1000, 2100]
     assert history[-1].value == run.data.metrics["AUC"]
 
+    model = mlflow.sklearn.load_model(f"runs:/{run.info.run_id}/model")
+    assert model[-1].C == 0.1, "scikit-learn's C is the inverse of the penalty"
     picture = client.download_artifacts(run.info.run_id, "roc_curve.png", str(tmp_path))
     assert image.imread(picture).shape[0] > 300
     table = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/summary.csv")
