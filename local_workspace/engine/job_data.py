@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from local_workspace.errors import BadRequest, ServiceError
-from local_workspace.services import dataset
+from local_workspace.services import dataset, datastore
 from local_workspace.services.dataset.model import find_dataset, get_registered
 from local_workspace.workspace import LocalWorkspace
 
 _PLACEHOLDER = re.compile(r"(DatasetConsumptionConfig|DatasetOutputConfig):([A-Za-z0-9_]+)")
+_ON_A_DATASTORE = re.compile(r"^azureml://.*/datastores/(?P<datastore>[^/]+)/paths/(?P<path>.+)$")
 
 
 @dataclass
@@ -49,10 +52,37 @@ def saved_dataset_id(workspace: LocalWorkspace, name: str, data: dict[str, Any])
     raise BadRequest(f"The input '{name}' of the run names no dataset.")
 
 
+def single_file(workspace: LocalWorkspace, saved_id: str) -> str | None:
+    """The name of the file that a file dataset was made of; None for a folder, pattern or list."""
+    with workspace.database.read() as session:
+        steps = yaml.safe_load(dataset.get_saved(session, saved_id).rs_dataflow)
+        paths = steps.get("paths") or []
+        if len(paths) != 1 or steps.get("transformations"):
+            return None
+        (address,) = (str(value) for value in paths[0].values())
+        name = address.rsplit("/", 1)[1]
+        if any(sign in address for sign in "*?["):
+            return None
+        if address.startswith(("http://", "https://")):
+            return name or None
+        match = _ON_A_DATASTORE.search(address)
+        if match is None:
+            return None
+        try:
+            store = datastore.get_datastore(session, match["datastore"])
+            is_file = workspace.blobs.exists(store.account, store.container, match["path"])
+        except ServiceError:
+            return None
+    return name if is_file else None
+
+
 def describe_inputs(
-    workspace: LocalWorkspace, configuration: dict[str, Any], folder: Path
+    workspace: LocalWorkspace, configuration: dict[str, Any], folder: Path, *, is_shared: bool
 ) -> JobData:
-    """The dataset inputs of a run configuration; data goes below `folder`. Raises BadRequest."""
+    """The dataset inputs of a run configuration; data goes below `folder`. Raises BadRequest.
+
+    `is_shared` says that other processes of the job have the same inputs.
+    """
     found = JobData()
     kinds = []
     for name, data in (configuration.get("data") or {}).items():
@@ -61,16 +91,19 @@ def describe_inputs(
         value = saved_id
         variable = data.get("environmentVariableName") or name
         if mechanism in ("mount", "download"):
-            value = data.get("pathOnCompute") or str(folder / "inputs" / name)
+            path = data.get("pathOnCompute") or str(folder / "inputs" / name)
             found.documents.append(
                 {
                     "name": name,
-                    "variable": variable,
                     "dataset": saved_id,
                     "mechanism": mechanism,
-                    "path": value,
+                    "path": path,
+                    "shared": is_shared and bool(data.get("pathOnCompute")),
                 }
             )
+            # As on Azure the path of a dataset of one file is that of the file.
+            file = single_file(workspace, saved_id)
+            value = f"{path.rstrip('/')}/{file}" if file else path
             found.variables[f"AZUREML_DATAREFERENCE_{name}"] = value
         elif mechanism != "direct":
             raise BadRequest(
@@ -121,8 +154,9 @@ def describe_outputs(configuration: dict[str, Any], run_id: str, folder: Path) -
                 "path": path,
                 "datastore": location.get("datastoreName"),
                 "relative_path": relative.strip("/"),
+                "mechanism": str(data.get("mechanism") or "mount").lower(),
                 "overwrite": bool(upload.get("overwrite")) or data.get("mechanism") != "upload",
-                "globs": (upload.get("sourceGlobs") or {}).get("globPatterns"),
+                "globs": (upload.get("sourceGlobs") or {}).get("patterns"),
                 "registration": options.get("registrationOptions"),
             }
         )

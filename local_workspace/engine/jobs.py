@@ -145,7 +145,9 @@ def _write_specification(
     configuration = job.configuration
     folder = attempt_folder(workspace, job)
     data = folder / f"data-{rank}"
-    inputs = describe_inputs(workspace, configuration, data)
+    inputs = describe_inputs(
+        workspace, configuration, data, is_shared=layout_of(configuration).processes > 1
+    )
     outputs = describe_outputs(configuration, job.run_id, data)
     replaced = {**inputs.arguments, **outputs.arguments}
     maximum = configuration.get("maxRunDurationSeconds")
@@ -164,7 +166,8 @@ def _write_specification(
             fill_in(str(argument), replaced) for argument in configuration.get("arguments") or []
         ],
         "inputs": inputs.documents,
-        "outputs": outputs.documents if rank == 0 else [],
+        # Every process delivers what it wrote; one of them registers it.
+        "outputs": [{**document, "is_first": rank == 0} for document in outputs.documents],
         "environment": {**variables, **inputs.variables, **outputs.variables},
     }
     path = folder / f"process-{rank}.json"

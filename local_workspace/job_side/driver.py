@@ -7,6 +7,7 @@ beside the specification, for the engine to read.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import runpy
@@ -16,7 +17,7 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 
 # What a message keeps of a long traceback; all of it is in the log.
 _LONGEST_TRACEBACK = 12_000
@@ -64,22 +65,30 @@ def _run_with_data(specification: dict, result: dict[str, object]) -> int:
     inputs, outputs = specification["inputs"], specification["outputs"]
     if not inputs and not outputs:
         return _run(specification, result)
-    sys.path.insert(0, str(Path(__file__).parent))
-    try:
-        import data
-    finally:
-        del sys.path[0]
+    data = _data_module()
+    code = 0
     try:
         with data.inputs_in_place(inputs):
             data.prepare_outputs(outputs)
             code = _run(specification, result)
-        if code == 0:
-            data.deliver_outputs(outputs)
+        data.deliver_outputs(outputs, succeeded=code == 0)
     except data.DataError as error:
         print(f"{error}", file=sys.stderr)
-        result["error"] = {"type": "DataError", "message": str(error)}
-        return 1
+        # What went wrong first is the error of the run.
+        result.setdefault("error", {"type": "DataError", "message": str(error)})
+        return code or 1
     return code
+
+
+def _data_module() -> ModuleType:
+    """data.py beside this file; not as `data`, which may be the name of a user's own module."""
+    spec = importlib.util.spec_from_file_location(
+        "azureml_job_data", Path(__file__).with_name("data.py")
+    )
+    assert spec is not None and spec.loader is not None, "it is a file with Python source"
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _run(specification: dict, result: dict[str, object]) -> int:
