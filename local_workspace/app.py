@@ -128,11 +128,21 @@ class Application:
             if is_storage:
                 await self._blobs(scope, receive, send)
                 return
-            if scope["method"] == "GET" and _MLFLOW_HOME.fullmatch(scope["path"]):
-                # MLflow prints this address with the run behind a '#', which a browser keeps.
-                await RedirectResponse("/studio/mlflow/", 302)(scope, receive, send)
+            page = _page_for(scope["path"]) if scope["method"] == "GET" else None
+            if page is not None:
+                await RedirectResponse(page, 302)(scope, receive, send)
                 return
         await self._api(scope, receive, send)
+
+
+def _page_for(path: str) -> str | None:
+    """Where a person is led who opens an address of the server that is no page."""
+    if path == "/":
+        return "/studio/"
+    # MLflow prints this address with the run behind a '#', which a browser keeps.
+    if path == "/studio/mlflow" or _MLFLOW_HOME.fullmatch(path):
+        return "/studio/mlflow/"
+    return None
 
 
 Handler = Callable[[Request, Exception], Response]

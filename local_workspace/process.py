@@ -155,8 +155,12 @@ def start(paths: Paths, port: int | None) -> tuple[ServerState, bool]:
 
 def _reason(said: str, paths: Paths) -> str:
     """The last line of what a server said that did not start."""
-    # uvicorn's own last line says nothing but that the start has failed.
-    lines = [line for line in said.splitlines() if line and not line.endswith("Exiting.")]
+    # The last lines of uvicorn and SQLAlchemy say nothing of the reason.
+    lines = [
+        line
+        for line in said.splitlines()
+        if line and not line.endswith("Exiting.") and not line.startswith("(Background on this")
+    ]
     if not lines:
         return ""
     if "Traceback (most recent call last)" not in said:

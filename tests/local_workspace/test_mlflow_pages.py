@@ -3,7 +3,6 @@
 import json
 import re
 
-import mlflow
 import pytest
 from azureml.core import Experiment
 from studio_browser import Browser
@@ -87,4 +86,10 @@ def test_the_address_that_mlflow_prints_leads_there(local_workspace, browser):
     address = uri.replace("azureml://", "https://").rstrip("?") + "/"
     answer = browser.get(address, allow_redirects=False)
     assert answer.status_code == 302 and answer.headers["Location"] == "/studio/mlflow/"
-    assert mlflow.__version__.startswith("2.")
+
+
+def test_short_addresses_lead_to_the_pages(local_workspace):
+    stranger = Browser(local_workspace)
+    for address, page in (("/", "/studio/"), ("/studio/mlflow", "/studio/mlflow/")):
+        answer = stranger.get(address, allow_redirects=False)
+        assert answer.status_code == 302 and answer.headers["Location"] == page

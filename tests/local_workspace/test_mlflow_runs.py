@@ -52,7 +52,7 @@ def test_a_run_of_mlflow_is_a_run_of_the_sdk(local_workspace, experiment, client
         assert during.get_status() == "Running"
     seen = sdk_run(local_workspace, run)
     assert seen.id == run.info.run_id and seen.get_status() == "Completed"
-    assert seen.display_name == "first"
+    assert seen.display_name == "first" and seen.description == "what it is for"
     assert [
         one.id for one in Experiment(seen.experiment.workspace, experiment.name).get_runs()
     ] == [run.info.run_id]

@@ -49,6 +49,7 @@ PARENT_TAG = "mlflow.parentRunId"
 ROOT_TAG = "mlflow.rootRunId"
 NAME_TAG = "mlflow.runName"
 USER_TAG = "mlflow.user"
+NOTE_TAG = "mlflow.note.content"
 
 _TO_MLFLOW = {
     "Unapproved": "SCHEDULED",
@@ -157,6 +158,8 @@ def run_tags(row: Any) -> dict[str, str]:
     tags.setdefault(ROOT_TAG, row.root_run_id)
     if row.parent_run_id:
         tags[PARENT_TAG] = row.parent_run_id
+    if row.description:
+        tags[NOTE_TAG] = row.description
     user = (row.created_by or {}).get("userName")
     if user:
         tags.setdefault(USER_TAG, user)

@@ -37,6 +37,7 @@ from local_workspace.errors import BadRequest
 from local_workspace.services import metric, run_history
 from local_workspace.services.mlflow.entities import (
     NAME_TAG,
+    NOTE_TAG,
     PARENT_TAG,
     PRINCIPAL,
     USER_TAG,
@@ -84,6 +85,7 @@ class TrackingStore(ExperimentStore, AbstractStore):
             given.setdefault(USER_TAG, user_id)
         changes: dict[str, Any] = {
             "displayName": run_name or named or _generate_random_name(),
+            "description": given.pop(NOTE_TAG, None),
             "parentRunId": given.get(PARENT_TAG) or None,
             "runTypeV2": {"orchestrator": None, "traits": ["mlflow"]},
             "target": "local",
@@ -229,9 +231,9 @@ class TrackingStore(ExperimentStore, AbstractStore):
                 raise error
 
     def _set_tags(self, session: Session, row: RunRow, tags: dict[str, str]) -> None:
-        name = tags.pop(NAME_TAG, None)
+        name, note = tags.pop(NAME_TAG, None), tags.pop(NOTE_TAG, None)
         experiment = run_history.get_experiment_by_id(session, row.experiment_id)
-        changes = {"tags": tags, "displayName": name or None}
+        changes = {"tags": tags, "displayName": name or None, "description": note}
         run_history.upsert_run(session, experiment, row.run_id, changes)
 
     def delete_tag(self, run_id: str, key: str) -> None:

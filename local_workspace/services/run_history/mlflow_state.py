@@ -76,6 +76,7 @@ def runs_to_search(
             RunRow.status,
             RunRow.lifecycle_stage,
             RunRow.display_name,
+            RunRow.description,
             RunRow.tags,
             RunRow.params,
             RunRow.created,
