@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from xml.sax.saxutils import escape
 
 from local_workspace.clock import iso, utc_now
 from local_workspace.errors import ServiceError
+
+# XML 1.0 has no way to write these, not even escaped.
+NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 _NOT_AUTHENTICATED = (
     "Server failed to authenticate the request. Make sure the value of Authorization header is "
@@ -173,7 +177,8 @@ def not_implemented(what: str) -> BlobError:
 
 def error_xml(error: ServiceError, request_id: str) -> bytes:
     """The body of an error response, as Azure Storage writes it."""
-    message = f"{error.message}\nRequestId:{request_id}\nTime:{iso(utc_now())}"
+    text = NOT_XML.sub("\ufffd", error.message)
+    message = f"{text}\nRequestId:{request_id}\nTime:{iso(utc_now())}"
     return (
         '<?xml version="1.0" encoding="utf-8"?>'
         f"<Error><Code>{error.code}</Code><Message>{escape(message)}</Message></Error>"

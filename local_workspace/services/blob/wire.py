@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
 from local_workspace.services.blob.containers import ContainerProperties
-from local_workspace.services.blob.errors import BlobError
+from local_workspace.services.blob.errors import NOT_XML, BlobError
 from local_workspace.services.blob.listing import Listing
 from local_workspace.services.blob.properties import APPEND_BLOB, BLOCK_BLOB, BlobProperties
 from local_workspace.services.blob.request import http_date
 
 _XML = '<?xml version="1.0" encoding="utf-8"?>'
-# XML 1.0 has no way to write these, not even escaped.
-_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _BLOCK_KINDS = ("Committed", "Uncommitted", "Latest")
 
 # Header of Put Blob, Put Block List, Set Blob Properties -> field of BlobProperties
@@ -93,7 +90,7 @@ def blob_list_xml(
     items = []
     for entry in page.entries:
         if isinstance(entry, str):
-            items.append(f"<BlobPrefix>{_name(entry)}</BlobPrefix>")
+            items.append(f"<BlobPrefix>{_named('Name', entry)}</BlobPrefix>")
         else:
             items.append(_blob_xml(entry, metadata))
     return _list_xml(
@@ -138,8 +135,9 @@ def _list_xml(
     attributes: str, request_values: Mapping[str, str], items: str, next_start: str | None
 ) -> bytes:
     marker = "" if next_start is None else encode_marker(next_start)
+    asked = "".join(_named(tag, value) for tag, value in request_values.items() if value)
     return (
-        f"{_XML}<EnumerationResults {attributes}>{_elements(request_values)}{items}"
+        f"{_XML}<EnumerationResults {attributes}>{asked}{items}"
         f"<NextMarker>{marker}</NextMarker></EnumerationResults>"
     ).encode()
 
@@ -162,15 +160,16 @@ def _blob_xml(properties: BlobProperties, metadata: bool) -> str:
         values |= {"AccessTier": "Hot", "AccessTierInferred": "true"}
     values |= {"LeaseStatus": "unlocked", "LeaseState": "available", "ServerEncrypted": "false"}
     return (
-        f"<Blob>{_name(properties.name)}<Properties>{_elements(values)}</Properties>"
+        f"<Blob>{_named('Name', properties.name)}<Properties>{_elements(values)}</Properties>"
         f"{_metadata_xml(properties.metadata) if metadata else ''}</Blob>"
     )
 
 
-def _name(name: str) -> str:
-    if _NOT_XML.search(name):
-        return f'<Name Encoded="true">{quote(name)}</Name>'
-    return f"<Name>{_text(name)}</Name>"
+def _named(tag: str, name: str) -> str:
+    """The element `tag` with the name of a blob, or a part of one, in it."""
+    if NOT_XML.search(name):
+        return f'<{tag} Encoded="true">{quote(name)}</{tag}>'
+    return f"<{tag}>{_text(name)}</{tag}>"
 
 
 def _text(value: str) -> str:
