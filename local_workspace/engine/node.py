@@ -112,8 +112,11 @@ def _wait_for_an_end(running: list[_Process]) -> None:
     handles = [process.exit_handle for process in running]
     if None in handles:
         time.sleep(_SLEEP_SECONDS)
-    else:
-        select.select(handles, [], [], _POLL_SECONDS)
+        return
+    poll = select.poll()
+    for handle in handles:
+        poll.register(handle, select.POLLIN)
+    poll.poll(_POLL_SECONDS * 1000)
 
 
 def _end(processes: list[_Process]) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import psutil
 from azureml.core import Environment, Experiment, ScriptRunConfig
 from azureml.core.authentication import ArmTokenAuthentication
 from azureml.core.compute import AmlCompute, ComputeTarget
@@ -107,6 +108,14 @@ def wait_until(condition, seconds=60):
         assert time.monotonic() < limit, "it did not come"
         time.sleep(0.02)
     return found
+
+
+def is_alive(pid):
+    """Whether a process runs; one that only waits to be collected does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def error_of(run):

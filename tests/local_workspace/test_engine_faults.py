@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-from pathlib import Path
 
 import pytest
 from azureml.core.runconfig import MpiConfiguration
@@ -12,6 +11,7 @@ from execution_helpers import (
     Lab,
     PackageIndex,
     error_of,
+    is_alive,
     text_of,
     wait_for,
     wait_until,
@@ -39,14 +39,6 @@ def processes_of(lab, run, attempt=1, rank=0):
     note = folder / f"node-{rank}.json"
     found = json.loads(wait_until(lambda: note.exists() and note.read_text()))
     return found["node"], found["process"]
-
-
-def is_alive(pid):
-    """Whether a process runs; one that only waits to be collected does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def restart_after_a_crash(lab):

@@ -1,7 +1,5 @@
 """Cancellation: in every state, twice, and what it leaves behind."""
 
-from pathlib import Path
-
 import pytest
 from azureml.core import Run
 from azureml.core.runconfig import MpiConfiguration
@@ -9,6 +7,7 @@ from execution_helpers import (
     GATE,
     Lab,
     PackageIndex,
+    is_alive,
     text_of,
     wait_for,
     wait_until,
@@ -20,14 +19,6 @@ FOREVER = GATE + "print('it runs'); wait_for('never')"
 @pytest.fixture
 def lab(local_workspace, tmp_path):
     return Lab(local_workspace, tmp_path)
-
-
-def is_alive(pid):
-    """Whether a process runs; one that only waits to be collected does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_while_it_runs_its_processes_end_and_its_files_are_kept(lab, tmp_path):

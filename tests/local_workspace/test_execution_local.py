@@ -11,6 +11,7 @@ from execution_helpers import (
     Lab,
     PackageIndex,
     error_of,
+    is_alive,
     json_of,
     own_environment,
     text_of,
@@ -89,7 +90,7 @@ def test_cancel_ends_its_process(lab, tmp_path):
     pid = int(wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
     run.cancel()
     assert wait_for(run) == "Canceled"
-    wait_until(lambda: not Path(f"/proc/{pid}").exists())
+    wait_until(lambda: not is_alive(pid))
     run.cancel()
     assert run.get_status() == "Canceled"
 
