@@ -10,17 +10,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import runpy
 import signal
-import subprocess
 import sys
 import threading
-import traceback
 from pathlib import Path
-from types import ModuleType, TracebackType
-
-# What a message keeps of a long traceback; all of it is in the log.
-_LONGEST_TRACEBACK = 12_000
+from types import ModuleType
 
 
 def main(path: str, liveness: int | None = None) -> int:
@@ -65,7 +59,7 @@ def _run_with_data(specification: dict, result: dict[str, object]) -> int:
     inputs, outputs = specification["inputs"], specification["outputs"]
     if not inputs and not outputs:
         return _run(specification, result)
-    data = _data_module()
+    data = _beside("data")
     code = 0
     try:
         with data.inputs_in_place(inputs):
@@ -80,10 +74,10 @@ def _run_with_data(specification: dict, result: dict[str, object]) -> int:
     return code
 
 
-def _data_module() -> ModuleType:
-    """data.py beside this file; not as `data`, which may be the name of a user's own module."""
+def _beside(name: str) -> ModuleType:
+    """A module beside this file; not under its own name, which a user's module may have."""
     spec = importlib.util.spec_from_file_location(
-        "azureml_job_data", Path(__file__).with_name("data.py")
+        f"azureml_job_{name}", Path(__file__).with_name(f"{name}.py")
     )
     assert spec is not None and spec.loader is not None, "it is a file with Python source"
     module = importlib.util.module_from_spec(spec)
@@ -92,64 +86,23 @@ def _data_module() -> ModuleType:
 
 
 def _run(specification: dict, result: dict[str, object]) -> int:
+    script = _beside("script")
     if specification["command"]:
-        # As on Azure the command is a line for the shell, with arguments appended.
-        return (
-            subprocess.call(["/bin/bash", "-c", specification["command"]], stdin=subprocess.DEVNULL)
-            if os.path.exists("/bin/bash")
-            else subprocess.call(specification["command"], shell=True, stdin=subprocess.DEVNULL)
-        )
-    script = specification["script"]
-    if not os.path.isfile(script):
-        message = (
-            f"The script '{script}' does not exist in the snapshot of the run. Check 'script' and "
-            "'source_directory' of the ScriptRunConfig, and .amlignore."
-        )
-        print(message, file=sys.stderr)
-        result["error"] = {"type": "FileNotFoundError", "message": message}
-        return 1
-    sys.argv = [script, *specification["arguments"]]
-    sys.path[0:1] = [os.path.dirname(os.path.abspath(script)), os.getcwd()]
+        return script.run_command(specification["command"])
     try:
-        runpy.run_path(script, run_name="__main__")
-    except SystemExit as exit_:
-        return _exit_code(exit_)
-    except BaseException as error:
-        text = _traceback_of(error)
-        sys.stderr.write(text)
-        result["error"] = {
-            "type": type(error).__name__,
-            "message": str(error),
-            "traceback": text[-_LONGEST_TRACEBACK:],
-        }
-        return 1
+        code, error = script.run_script(specification["script"], specification["arguments"])
     finally:
         flush_metrics()
-    return 0
-
-
-def _exit_code(exit_: SystemExit) -> int:
-    if exit_.code is None:
-        return 0
-    if isinstance(exit_.code, int):
-        return exit_.code & 0xFF
-    print(exit_.code, file=sys.stderr)
-    return 1
-
-
-def _traceback_of(error: BaseException) -> str:
-    """The traceback of a user's error without the frames that led to the user's script."""
-    own = {__file__, runpy.__file__, runpy.run_path.__code__.co_filename}
-    trace: TracebackType | None = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename in own:
-        trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace))
+    if error is not None:
+        result["error"] = error
+    return code
 
 
 def flush_metrics() -> None:
     """Send what the SDK still holds back: it logs metrics in batches, from another thread."""
     module = sys.modules.get("azureml.core.run")
-    if module is None:
+    # It may have been imported for the script; only a run that the script asked for has metrics.
+    if module is None or not getattr(module._SubmittedRun, "_SubmittedRun__instances", True):
         return
     try:
         run = module.Run.get_context(allow_offline=False)
