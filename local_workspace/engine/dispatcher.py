@@ -28,6 +28,7 @@ from local_workspace.engine.log_pump import LogPump
 from local_workspace.engine.node import CANCEL_FILE, run_node
 from local_workspace.engine.nodes import NodeKeeper
 from local_workspace.engine.outcomes import NodeOutcome, ProcessOutcome
+from local_workspace.engine.warm import WarmProcesses
 from local_workspace.errors import ServiceError
 from local_workspace.services import run_history
 from local_workspace.store.tables.execution import JobRow
@@ -59,6 +60,7 @@ class Engine:
         self._outcomes: dict[str, dict[int, NodeOutcome]] = {}
         self._being_prepared: set[str] = set()
         self._logs = LogPump(workspace)
+        self.warm = WarmProcesses()
         # Environments may take minutes to build: they must not hold up the ends of other jobs.
         self._preparers = ThreadPoolExecutor(16, "prepare")
         self._helpers = ThreadPoolExecutor(4, "engine")
@@ -102,6 +104,7 @@ class Engine:
             self._thread.join(20)
         for pool in (self._preparers, self._helpers, self._local):
             pool.shutdown(wait=False, cancel_futures=True)
+        self.warm.close()
 
     def _do(self, event: Callable[[], None]) -> None:
         with self._wake:

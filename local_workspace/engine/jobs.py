@@ -152,10 +152,12 @@ def _write_specification(
     replaced = {**inputs.arguments, **outputs.arguments}
     maximum = configuration.get("maxRunDurationSeconds")
     node = layout_of(configuration).node_of(rank)
+    everything = {**variables, **inputs.variables, **outputs.variables}
     specification: dict[str, Any] = {
         "rank": rank,
         "attempt": job.attempts,
         "python": job.python,
+        "warm": workspace.engine.warm.ensure(job.python, everything),
         "folder": str(working_folder(workspace, job, node)),
         "log": str(log_of(workspace, job, rank)[0]),
         "result": str(result_file(workspace, job, rank)),
@@ -168,7 +170,7 @@ def _write_specification(
         "inputs": inputs.documents,
         # Every process delivers what it wrote; one of them registers it.
         "outputs": [{**document, "is_first": rank == 0} for document in outputs.documents],
-        "environment": {**variables, **inputs.variables, **outputs.variables},
+        "environment": everything,
     }
     path = folder / f"process-{rank}.json"
     # It holds the token of the run.

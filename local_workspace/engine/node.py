@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from local_workspace.engine import warm
+
 # How long a cancellation or a deadline may go unseen. The end of a process is seen at once.
 _POLL_SECONDS = 0.1
 # Where the end of a process cannot be waited for.
@@ -141,11 +143,14 @@ def _exit_handle(pid: int) -> int | None:
         return None
 
 
-def _start(specification: dict[str, Any], path: Path) -> tuple[subprocess.Popen[bytes], int]:
+def _start(
+    specification: dict[str, Any], path: Path
+) -> tuple[subprocess.Popen[bytes] | warm.WarmStarted, int]:
     read_end, write_end = os.pipe()
     try:
         with open(specification["log"], "ab") as log:
-            process = subprocess.Popen(
+            started = warm.start(specification, path, log.fileno(), read_end)
+            process = started or subprocess.Popen(
                 [specification["python"], "-u", str(DRIVER), str(path), str(read_end)],
                 cwd=specification["folder"],
                 env=specification["environment"],
