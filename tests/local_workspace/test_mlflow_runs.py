@@ -277,15 +277,24 @@ def _post(client, path, body):
     return verify_rest_response(answer, endpoint)
 
 
-def test_ten_clients_log_at_once(experiment, client):
+def test_twenty_clients_log_at_once(local_workspace, experiment, client):
     run = client.create_run(experiment.experiment_id)
 
-    def log(worker):
-        for step in range(20):
-            client.log_metric(run.info.run_id, f"m{worker}", step, step=step)
+    def by_mlflow(worker):
+        own = mlflow.MlflowClient()
+        for step in range(10):
+            own.log_metric(run.info.run_id, f"m{worker}", step, step=step)
 
-    with ThreadPoolExecutor(10) as pool:
-        list(pool.map(log, range(10)))
-    for worker in range(10):
+    def by_sdk(worker):
+        own = sdk_run(local_workspace, run)
+        for step in range(10):
+            own.log(f"m{worker}", step, step=step)
+        own.flush(timeout_seconds=60)
+
+    with ThreadPoolExecutor(20) as pool:
+        started = [pool.submit(by_mlflow if worker % 2 else by_sdk, worker) for worker in range(20)]
+        for one in started:
+            one.result()
+    for worker in range(20):
         history = client.get_metric_history(run.info.run_id, f"m{worker}")
-        assert [one.value for one in history] == list(range(20))
+        assert [one.value for one in history] == list(range(10))
