@@ -27,8 +27,17 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
-# What nearly every job of this SDK imports, the slow ones.
-PRELOADED = ("azureml.core", "numpy", "pandas", "azureml.mlflow", "mlflow", "sklearn")
+# What nearly every job of this SDK imports, the slow ones; the last when it signs in, and it then
+# asks for the endpoints of the cloud, which are the same for all jobs of a server.
+PRELOADED = (
+    "azureml.core",
+    "numpy",
+    "pandas",
+    "azureml.mlflow",
+    "mlflow",
+    "sklearn",
+    "azureml._vendor.azure_cli_core.azureml_cloud",
+)
 IDLE_SECONDS = 600.0
 NO_SDK = 3
 _LONGEST_REQUEST = 64 * 1024
