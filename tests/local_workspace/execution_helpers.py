@@ -36,7 +36,7 @@ class Lab:
 
     def __init__(self, server, folder):
         self.server = server
-        self.ws = server.workspace
+        self.ws = quick_workspace(server.workspace)
         self.folder = folder
         self._projects = 0
 
@@ -98,6 +98,7 @@ def wait_for(run, *states, seconds=60):
     while (status := run.get_status()) not in (states or ENDED):
         assert status not in ENDED, f"{status}: {run.get_details().get('error')}"
         assert time.monotonic() < limit, f"still {status}, not {states or ENDED}"
+        time.sleep(0.05)
     return status
 
 

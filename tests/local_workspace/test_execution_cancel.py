@@ -153,8 +153,9 @@ def test_waiting_for_a_canceled_run_returns(lab):
     run = lab.submit(FOREVER)
     wait_for(run, "Running")
     run.cancel()
+    # For the SDK a run whose cancellation is requested does not run any more.
     run.wait_for_completion(show_output=True)
-    assert run.get_status() == "Canceled"
+    assert wait_for(run) == "Canceled"
 
 
 def test_what_was_not_submitted_is_canceled_by_an_event(lab, monkeypatch):

@@ -17,7 +17,6 @@ from execution_helpers import (
     error_of,
     json_of,
     own_environment,
-    quick_workspace,
     text_of,
     wait_for,
     wait_until,
@@ -157,7 +156,7 @@ def test_jobs_start_in_the_order_of_their_submission(lab):
     mpi = MpiConfiguration(node_count=2)
     first = lab.submit(GATE + "wait_for(sys.argv[1])", str(gate), distributed_job_config=mpi)
     wait_for(first, "Running")
-    experiment = type(lab.experiment())(quick_workspace(lab.ws), "two-hundred")
+    experiment = lab.experiment("two-hundred")
     configuration = lab.configuration(command="true")
 
     runs = [experiment.submit(configuration) for _ in range(200)]
