@@ -19,11 +19,6 @@ from local_workspace.services.blob import sign_sas
 MIB = 1024 * 1024
 
 
-@pytest.fixture
-def ws(local_workspace):
-    return local_workspace.workspace
-
-
 @pytest.fixture(scope="module")
 def datastore(local_workspace):
     """A datastore registered with the account's key, as lesson 01 does it."""
@@ -309,27 +304,6 @@ def test_40_mib_through_the_data_engine_and_python(datastore, tmp_path):
     assert datastore.download(str(tmp_path / "sdk"), prefix="big-", show_progress=False) == 2
     for name in ("big-native", "big-python"):
         assert sha256(tmp_path / "sdk" / name / "big.bin") == expected
-
-
-def test_the_deprecated_calls_of_a_datastore(datastore, tmp_path):
-    source = tmp_path / "source"
-    (source / "sub").mkdir(parents=True)
-    (source / "one.txt").write_text("1")
-    (source / "sub" / "two.txt").write_text("2")
-    datastore.upload_files(
-        [str(source / "one.txt"), str(source / "sub" / "two.txt")],
-        relative_root=str(source),
-        target_path="old",
-        show_progress=False,
-    )
-    assert datastore.download(str(tmp_path / "back"), "old", show_progress=False) == 2
-    assert (tmp_path / "back" / "old" / "sub" / "two.txt").read_text() == "2"
-    # What is there stays without overwrite, and is replaced with it.
-    (source / "one.txt").write_text("changed")
-    for overwrite, expected in ((False, "1"), (True, "changed")):
-        datastore.upload(str(source), "old", overwrite=overwrite, show_progress=False)
-        datastore.download(str(tmp_path / "back"), "old", overwrite=True, show_progress=False)
-        assert (tmp_path / "back" / "old" / "one.txt").read_text() == expected
 
 
 def test_overwrite_of_an_upload(upload, datastore):

@@ -1,33 +1,13 @@
 """Datasets through the SDK: saved, registered, versioned, listed, forgotten."""
 
-import json
 import threading
 
 import pytest
 import requests
 from azureml.core import Dataset
 from azureml.exceptions import UserErrorException
-from sqlalchemy import insert
 
-from local_workspace.clock import utc_now
-from local_workspace.errors import BadRequest
 from local_workspace.identity.tokens import TokenIssuer
-from local_workspace.paths import Paths
-from local_workspace.services.dataset import (
-    definition_of,
-    ensure_saved,
-    model,
-    register_dataset,
-    registration_of,
-)
-from local_workspace.settings import Settings
-from local_workspace.store.tables.dataset import DatasetVersionRow
-from local_workspace.workspace import LocalWorkspace
-
-
-@pytest.fixture
-def ws(local_workspace):
-    return local_workspace.workspace
 
 
 @pytest.fixture(scope="module")
@@ -383,68 +363,6 @@ def test_eight_clients_register_the_same_definition_at_once(ws, files):
     for thread in threads:
         thread.join()
     assert versions == [1] * 8
-
-
-def test_a_number_that_was_taken_meanwhile_is_tried_again(tmp_path, monkeypatch):
-    """On a database with several writers two clients may choose the same number."""
-    workspace = LocalWorkspace(Paths(tmp_path), Settings(), port=1)
-
-    def definition(number):
-        return definition_of("file", f"paths: [{{file: a{number}}}]", None)
-
-    def register(number):
-        return register_dataset(
-            workspace.database, "n", definition(number), exist_ok=True, new_version=True
-        )
-
-    register(0)
-    add_version, failures = model._add_version, [True, True]
-
-    def taken(session, row, saved):
-        if failures:
-            failures.pop()
-            session.execute(
-                insert(DatasetVersionRow).values(
-                    dataset_id=row.dataset_id, version=1, saved_id=saved.saved_id, created=utc_now()
-                )
-            )
-        return add_version(session, row, saved)
-
-    monkeypatch.setattr(model, "_add_version", taken)
-    assert register(1).version.version == 2
-    assert not failures
-    assert register(2).version.version == 3
-    workspace.close()
-
-
-def test_for_other_services(tmp_path):
-    workspace = LocalWorkspace(Paths(tmp_path), Settings(), port=1)
-    definition = definition_of("file", json.dumps({"meta": {"RsDataflow": "paths: []"}}), {})
-    with workspace.database.write() as session:
-        saved = ensure_saved(session, definition)
-    assert saved.rs_dataflow == "paths: []"
-    registered = register_dataset(
-        workspace.database, "output", definition, saved_id=saved.saved_id, tags={"run": "1"}
-    )
-    assert registered.saved.saved_id == saved.saved_id
-    with workspace.database.read() as session:
-        assert registration_of(session, saved.saved_id).dataset.name == "output"
-        assert registration_of(session, "none") is None
-    with pytest.raises(BadRequest, match=r"registered as output:1 \(name:version\)"):
-        register_dataset(workspace.database, "other", definition, saved_id=saved.saved_id)
-    workspace.close()
-
-
-def test_conversions_of_one_column_keep_their_order():
-    def digest(*conversions):
-        entries = [f"  - {{columns: {c}, column_type: {t}}}" for c, t in conversions]
-        text = "transformations:\n- convert_column_types:\n" + "\n".join(entries)
-        return definition_of("tabular", text, {}).digest
-
-    assert digest(("a", "int"), ("b", "float")) == digest(("b", "float"), ("a", "int"))
-    assert digest(("a", "int"), ("b", "float")) != digest(("a", "float"), ("b", "int"))
-    assert digest(("[a, b]", "int"), ("c", "int")) == digest(("c", "int"), ("[a, b]", "int"))
-    assert digest(("[a, b]", "int"), ("a", "float")) != digest(("a", "float"), ("[a, b]", "int"))
 
 
 def test_they_survive_a_crash(ws, files, local_workspace):

@@ -14,14 +14,8 @@ from azureml.core import Dataset, Datastore
 from azureml.exceptions import UserErrorException
 
 from local_workspace.clock import utc_now
-from local_workspace.errors import BadRequest
 from local_workspace.identity.tokens import TokenIssuer
-from local_workspace.paths import Paths
 from local_workspace.services.blob import sign_sas
-from local_workspace.services.datastore import default_datastore, get_datastore, model
-from local_workspace.services.datastore.routes import datastore_dto
-from local_workspace.settings import Settings
-from local_workspace.workspace import LocalWorkspace
 
 OTHER_KEY = "b3RoZXIh" * 11
 BUILT_IN = [
@@ -30,21 +24,6 @@ BUILT_IN = [
     "workspacefilestore",
     "workspaceworkingdirectory",
 ]
-
-
-@pytest.fixture
-def ws(local_workspace):
-    return local_workspace.workspace
-
-
-@pytest.fixture
-def account(local_workspace):
-    return local_workspace.settings.storage_account
-
-
-@pytest.fixture
-def key(local_workspace):
-    return local_workspace.settings.storage_key
 
 
 @pytest.fixture
@@ -384,38 +363,6 @@ def test_http_is_not_spoken(register):
         register("plain", "plain", protocol="http")
 
 
-def test_other_kinds_of_storage_say_that_they_are_not_here(ws, account, key):
-    with pytest.raises(Exception, match="no Azure file shares"):
-        Datastore.register_azure_file_share(ws, "share", "share", account, account_key=key)
-    with pytest.raises(Exception, match="no datastores of the type 'AzureDataLakeGen2'"):
-        Datastore.register_azure_data_lake_gen2(ws, "lake", "f", "acc", "t", "c", "s")
-    with pytest.raises(Exception, match="no datastores of the type 'AzureSqlDatabase'"):
-        Datastore.register_azure_sql_database(ws, "sql", "srv", "db", "t", "c", "s")
-
-
-def test_a_file_share_fails_at_once_and_says_why(ws, tmp_path):
-    share = Datastore.get(ws, "workspacefilestore")
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "file.txt").write_text("x")
-    says = r"not implemented by the local workspace.*\(Azure file shares; use a blob datastore"
-    with pytest.raises(Exception, match=says):
-        share.upload(str(folder), "target", show_progress=False)
-    with pytest.raises(Exception, match=says):
-        share.download(str(tmp_path / "back"), show_progress=False)
-    with pytest.raises(Exception, match=says):
-        Dataset.File.from_files((share, "a/*"), validate=False).to_path()
-
-
-def test_the_native_engine_reports_that_a_file_share_took_nothing(ws, tmp_path, capfd):
-    (tmp_path / "file.txt").write_text("x")
-    share = Datastore.get(ws, "workspacefilestore")
-    Dataset.File.upload_directory(str(tmp_path), (share, "target"))
-    printed = capfd.readouterr().out
-    assert "Azure file shares; use a blob datastore" in printed
-    assert "Files copied=0, skipped=0, failed=1" in printed
-
-
 def test_many_register_the_same_name_at_once(register):
     results = []
 
@@ -439,71 +386,3 @@ def test_it_survives_a_crash(ws, register, local_workspace, restore_default):
     local_workspace.start(local_workspace.settings.port)
     assert ws.get_default_datastore().name == "durable"
     assert Datastore.get(ws, "durable").container_name == "durable"
-
-
-class TwoAccounts(LocalWorkspace):
-    """A workspace with a second storage account."""
-
-    def storage_accounts(self):
-        return {**super().storage_accounts(), "second": OTHER_KEY}
-
-
-def blob_store_body(name, account, container="both", **credential):
-    section = {"accountName": account, "containerName": container, **credential}
-    return {"name": name, "dataStoreType": "AzureBlob", "azureStorageSection": section}
-
-
-def test_two_accounts_and_their_keys_are_told_apart(tmp_path):
-    settings = Settings()
-    workspace = TwoAccounts(Paths(tmp_path), settings, port=1)
-    first, key = settings.storage_account, settings.storage_key
-
-    def check(account, **credential):
-        row = model.datastore_of(blob_store_body("both", account, **credential))
-        model.validate(workspace, row, create_container=True, skip=False)
-
-    check(first, credential=key, credentialType="AccountKey")
-    assert workspace.blobs.container_exists(first, "both")
-    assert not workspace.blobs.container_exists("second", "both")
-    check("second", credential=OTHER_KEY, credentialType="AccountKey")
-    assert workspace.blobs.container_exists("second", "both")
-    check(
-        "second",
-        credential=sign_sas("second", OTHER_KEY, "both", permissions="rl"),
-        credentialType="Sas",
-    )
-    with pytest.raises(BadRequest, match="not the key of this account"):
-        check("second", credential=key, credentialType="AccountKey")
-    with pytest.raises(BadRequest, match=f"belongs to the storage account '{first}'"):
-        check(
-            "second",
-            credential=sign_sas(first, key, "both", permissions="rl"),
-            credentialType="Sas",
-        )
-    workspace.close()
-
-
-def test_the_endpoint_follows_the_port(tmp_path):
-    settings = Settings()
-    workspace = LocalWorkspace(Paths(tmp_path), settings, port=1111)
-    model.ensure_default_datastores(workspace)
-    body = blob_store_body(
-        "kept",
-        settings.storage_account,
-        endpoint="x@localhost:1111",
-        accountKey=settings.storage_key,
-    )
-    with workspace.database.write() as session:
-        model.register_datastore(session, model.datastore_of(body))
-    workspace.close()
-
-    moved = LocalWorkspace(Paths(tmp_path), settings, port=2222)
-    model.ensure_default_datastores(moved)
-    with moved.database.read() as session:
-        rows = [get_datastore(session, "kept"), default_datastore(session)]
-        assert len(model.list_datastores(session)) == 5
-    for row in rows:
-        section = datastore_dto(moved, row, include_secret=True)["azureStorageSection"]
-        assert section["endpoint"] == "x@localhost:2222"
-        assert section["accountKey"] == settings.storage_key
-    moved.close()
