@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-
-from rich.console import Console
+import sys
 
 from benchmarks import data, foundation, runs
-from benchmarks.harness import PAGE, Row, keep
+from benchmarks.running import run
 
 BENCHMARKS = {
     "start": foundation.start,
@@ -23,33 +21,18 @@ BENCHMARKS = {
 }
 
 
-def measure(name: str) -> list[Row]:
-    """Run a benchmark in a process of its own: the SDK reads its cloud once, when imported."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(BENCHMARKS[name])
-
-
-def main() -> None:
-    """Measure what the command line names, or all."""
+def main(arguments: list[str] | None = None) -> int:
+    """Measure what the command line names, or all; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
-    names = parser.parse_args().names or list(BENCHMARKS)
+    names = parser.parse_args(arguments).names or list(BENCHMARKS)
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         parser.error(
             f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}"
         )
-    console = Console(highlight=False)
-    for name in names:
-        with console.status(name):
-            rows = measure(name)
-        keep({name: rows}, list(BENCHMARKS))
-        for one in rows:
-            beside = f", {one.ratio:.2f} of {one.peer}" if one.ratio else ""
-            met = {True: " (goal met)", False: f" (goal: {one.goal})", None: ""}[one.met]
-            console.print(f"{name}: {one.what}: {one.value:.3g} {one.unit}{beside}{met}")
-    console.print(f"Wrote {PAGE}.")
+    return run(list(dict.fromkeys(names)), BENCHMARKS)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

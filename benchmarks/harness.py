@@ -23,6 +23,10 @@ RECORD = FOLDER / "results.json"
 PAGE = FOLDER / "RESULTS.md"
 
 
+def report(text: str) -> None:
+    """Say how far a benchmark is; who shows it puts a function of its own here."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the table; numbers are medians."""
@@ -59,7 +63,8 @@ def in_turns(
     """What subject and peer measure, taking turns; each gives its own number."""
     mine: list[float] = []
     theirs: list[float] = []
-    for _ in range(rounds):
+    for turn in range(1, rounds + 1):
+        report(f"turn {turn} of {rounds}")
         mine.append(subject())
         if peer is not None:
             theirs.append(peer())
@@ -123,26 +128,66 @@ def machine() -> str:
         # macOS has no /proc; its platform.processor() says what there is to say.
         pass
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    system = f"{platform.system()} {platform.release()}"
+    try:
+        system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        system = f"macOS {platform.mac_ver()[0]}" if platform.mac_ver()[0] else platform.system()
     return (
         f"{processor}, {os.cpu_count()} cores, {memory:.0f} GiB, {system}, "
         f"Python {platform.python_version()}"
     )
 
 
-def keep(measured: dict[str, list[Row]], order: list[str]) -> None:
-    """Put rows into the record by the name of their benchmark, and write the page anew."""
+def commit() -> str:
+    """The commit that is measured, and whether files differ from it; "unknown" without git."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=FOLDER.parent, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ":!benchmarks/RES*")
+        return git("rev-parse", "--short=10", "HEAD") + (" with changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def circumstances() -> dict[str, str]:
+    """When, what and where is measured: to be taken before, since measuring is load itself."""
+    return {
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": commit(),
+        "machine": machine(),
+        "load": f"{os.getloadavg()[0]:.1f}",
+    }
+
+
+def keep(
+    measured: dict[str, list[Row]], order: list[str], around: dict[str, str] | None = None
+) -> None:
+    """Put rows into the record by the name of their benchmark, and write the page anew.
+
+    `around` is what `circumstances` gave before the measurement.
+    """
     record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    around = around or circumstances()
     for name, rows in measured.items():
-        record[name] = {
-            "date": now,
-            "machine": machine(),
-            "rows": [{**asdict(one), "ratio": one.ratio} for one in rows],
-        }
+        record[name] = {**around, "rows": [{**asdict(one), "ratio": one.ratio} for one in rows]}
     record = {name: record[name] for name in order if name in record}
     RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(record), encoding="utf-8")
+
+
+def sentence(one: Row) -> str:
+    """A row as one line of text."""
+    text = f"{one.what}: {_number(one.value)} {one.unit}"
+    if one.ratio:
+        text += f", {one.ratio:.2f} times {one.peer}"
+    elif one.peer:
+        text += f" ({one.peer})"
+    verdict = {True: "goal met", False: "goal missed", None: ""}[one.met]
+    return f"{text} ({verdict}: {one.goal})" if verdict else text
 
 
 def page(record: dict) -> str:
@@ -164,8 +209,10 @@ def page(record: dict) -> str:
             if one["low"] is not None and one["low"] != one["high"]:
                 spread = f" ({_number(one['low'])}-{_number(one['high'])})"
             peer = ""
-            if one["peer"]:
+            if one["peer_value"] is not None:
                 peer = f"{one['peer']}: {_number(one['peer_value'])} {one['unit']}"
+            elif one["peer"]:
+                peer = one["peer"]
             ratio = f"{one['ratio']:.2f}" if one["ratio"] else ""
             met = {True: "met", False: "**missed**", None: ""}[one["met"]]
             measured = f"{_number(one['value'])} {one['unit']}{spread}"
@@ -175,8 +222,13 @@ def page(record: dict) -> str:
                 notes.append(f"- {name}: {one['note']}")
     if notes:
         lines += ["", "## Notes", "", *dict.fromkeys(notes)]
-    lines += ["", "## Machine and date", ""]
-    lines += [f"- {name}: {entry['date']}, {entry['machine']}" for name, entry in record.items()]
+    lines += ["", "## Machine, date and commit", ""]
+    lines += [f"- {one}" for one in dict.fromkeys(entry["machine"] for entry in record.values())]
+    lines += ["", "| | date | commit | load before, in processes |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| {name} | {entry['date']} | {entry['commit']} | {entry['load']} |"
+        for name, entry in record.items()
+    ]
     return "\n".join(lines) + "\n"
 
 
