@@ -101,15 +101,17 @@ class Cluster:
     def scale(self, needed: int, minimum: int, maximum: int, idle_seconds: float) -> int:
         """Have `needed` nodes within the limits; give back those idle for `idle_seconds`.
 
-        Returns the number of nodes that the cluster is heading for.
+        Idle nodes above `maximum` go at once. Returns the number of nodes that the cluster is
+        heading for.
         """
         wanted = max(minimum, min(needed, maximum))
         spec = self._cluster.worker_spec
-        ripe = self._idle_for(idle_seconds)
+        ripe = self._idle_for(idle_seconds)[: max(len(spec) - wanted, 0)]
+        above = self._idle_for(0)[: max(len(spec) - maximum, 0)]
         if wanted > len(spec):
             self._cluster.scale(wanted)
-        elif wanted < len(spec) and ripe:
-            self._cluster.sync(self._cluster.scale_down, ripe[: len(spec) - wanted])
+        elif ripe or above:
+            self._cluster.sync(self._cluster.scale_down, max(ripe, above, key=len))
         return len(spec)
 
     def _idle_for(self, seconds: float) -> list[Any]:

@@ -81,6 +81,24 @@ def test_a_cluster_is_put_away_when_it_has_been_empty_for_long(keeper, monkeypat
     assert keeper.cluster("idle") is None
 
 
+def test_idle_nodes_above_a_new_maximum_go_at_once(keeper):
+    def nodes_for(needed, count):
+        keeper.keep({"idle": needed}, set())
+        cluster = keeper.cluster("idle")
+        return cluster is not None and cluster.free_nodes == count
+
+    wait_until(lambda: nodes_for(2, 2))
+    with keeper.workspace.database.write() as session:
+        get_compute(session, "idle").idle_seconds = 600
+    keeper.keep({}, set())
+    assert len(keeper.cluster("idle").nodes()) == 2
+    with keeper.workspace.database.write() as session:
+        get_compute(session, "idle").max_nodes = 1
+    wait_until(lambda: nodes_for(0, 1))
+    keeper.keep({}, set())
+    assert nodes_of(keeper) == ["idle"]
+
+
 def test_a_cluster_that_is_needed_soon_is_not_put_away(keeper, monkeypatch):
     monkeypatch.setattr(nodes, "REST_SECONDS", 0)
     wait_until(lambda: keeper.keep({}, {"idle"}) and keeper.cluster("idle"))

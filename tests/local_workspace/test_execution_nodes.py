@@ -164,7 +164,7 @@ def test_jobs_start_in_the_order_of_their_submission(lab):
     gate.touch()
     assert wait_for(first) == "Completed"
     for run in runs[-2:]:
-        assert wait_for(run) == "Completed"
+        assert wait_for(run, seconds=200) == "Completed"
     assert Counter(run.status for run in experiment.get_runs()) == {"Completed": 200}
     started = re.findall(r"Run (two-hundred_\S+): Running", lab.server_log())
     assert started == [run.id for run in runs]

@@ -21,7 +21,7 @@ class JobRow(Base):
     # The run configuration as the SDK sent it.
     configuration = Column(JSON, nullable=False)
     node_count = Column(Integer, nullable=False, default=1)
-    # "submitted", "queued", "running" or "done".
+    # "submitted", "queued", "running", "ending" or "done".
     state = Column(String(16), nullable=False, index=True)
     # How often it has been given to nodes: more than once when a node or the server was lost.
     attempts = Column(Integer, nullable=False, default=0)
