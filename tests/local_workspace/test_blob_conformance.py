@@ -109,6 +109,18 @@ def test_blocks_are_invisible_until_they_are_committed(server, container):
     assert blob.get_block_list("uncommitted")[1] == []
 
 
+def test_a_block_that_was_sent_again_and_its_committed_version(server, container):
+    blob = container.get_blob_client("again")
+    blob.stage_block(block_id("001"), b"old")
+    blob.commit_block_list([BlobBlock(block_id("001"))])
+    blob.stage_block(block_id("001"), b"new")
+    kinds = ("Uncommitted", "Committed", "Latest")
+    entries = "".join(f"<{kind}>{block_id('001')}</{kind}>" for kind in kinds)
+    body = f"<BlockList>{entries}</BlockList>".encode()
+    assert call(server, "PUT", "/again?comp=blocklist", {}, body)[0] == 201
+    assert blob.download_blob().readall() == b"newoldnew"
+
+
 def test_block_ids_as_the_data_engine_sends_them(server):
     """It does not escape the `=` at the end of a block's id."""
     for written, data in (("MDAwMQ==", b"first"), ("MDAwMg%3D%3D", b"second")):
@@ -277,6 +289,7 @@ def test_containers_in_pages(server):
         ("PUT", "/copy", {"x-ms-copy-source": "https://localhost:port/data/page"}),
         ("PUT", "/log?comp=appendblock", {"x-ms-blob-condition-appendpos": "9" * 5000}),
         ("GET", "/page", {"If-Modified-Since": "Mon, 01 Jan 2020 00:00:00 +99999999"}),
+        ("GET", "/page", {"If-Modified-Since": f"Mon, 01 Jan 2020 00:00:00 +{'9' * 40}"}),
         ("PUT", "/new?comp=lease", {}),
         ("POST", "?comp=batch", {}),
         ("GET", "/page?snapshot=2020-01-01", {}),

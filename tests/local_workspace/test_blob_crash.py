@@ -38,6 +38,13 @@ def folders_below(folder):
     return [os.path.join(path, name) for path, names, _ in os.walk(folder) for name in names]
 
 
+def wait_until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.005)
+
+
 def empty(store):
     store.delete_container("first", "data")
     store.create_container("first", "data")
@@ -194,6 +201,7 @@ def test_a_server_killed_in_the_middle_of_an_upload(tmp_path):
             context.wrap_socket(plain, server_hostname="localhost") as connection,
         ):
             connection.sendall(head.encode() + b"x" * (8 * MIB))
+            wait_until(lambda: files_below(server.store.layout.temporary))
             process.kill()
             process.wait()
         assert files_below(server.store.layout.temporary) != []
@@ -230,6 +238,20 @@ def test_blocks_of_this_process_wait_for_a_week(store, monkeypatch):
     assert store.block_lists("first", "data", "young")[1] == {"MDAx": 5}
 
 
+def test_a_sweep_keeps_what_is_being_written(store, monkeypatch):
+    with open(store.layout.new_temporary(), "w"):  # properties are written without a lock
+        store.sweep()
+        assert len(files_below(store.layout.temporary)) == 1
+    monkeypatch.setattr(files, "_PROCESS", "another")
+    with store.new_file() as elsewhere:
+        monkeypatch.undo()
+        store.sweep()
+        assert elsewhere.path in files_below(store.layout.temporary)
+        os.rename(elsewhere.path, kept := elsewhere.path + "-dead")
+    start_service(store)
+    assert not os.path.exists(kept)
+
+
 def test_a_start_removes_containers_that_were_being_deleted(store):
     half_deleted = Path(store.layout.temporary, "of-a-dead-process")
     half_deleted.mkdir()
@@ -259,6 +281,21 @@ def test_data_are_safe_on_the_disk_before_they_get_their_name(store, monkeypatch
         step = events.index(("replace", path.stat().st_ino))
         assert ("fsync", path.stat().st_ino) in events[:step]
         assert ("fsync", path.parent.stat().st_ino) in events[step:]
+
+
+def test_an_append_that_fails_half_way_leaves_the_file_as_it_was(store, monkeypatch):
+    store.append("first", "data", "log", b"first\n")
+    path = store.path_of("first", "data", "log")
+
+    def half(descriptor, data):
+        os.write(descriptor, data[: len(data) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("local_workspace.services.blob.store.write_all", half)
+    with pytest.raises(BlobError) as caught:
+        store.append("first", "data", "log", b"second\n")
+    assert caught.value.status == 413
+    assert path.read_bytes() == b"first\n"
 
 
 @pytest.mark.parametrize("fails", ["mkdir", "replace", "fsync", "utime"])
