@@ -111,9 +111,9 @@ def test_blocks_are_invisible_until_they_are_committed(server, container):
 
 def test_a_block_that_was_sent_again_and_its_committed_version(server, container):
     blob = container.get_blob_client("again")
-    blob.stage_block(block_id("001"), b"old")
-    blob.commit_block_list([BlobBlock(block_id("001"))])
-    blob.stage_block(block_id("001"), b"new")
+    blob.stage_block("001", b"old")
+    blob.commit_block_list([BlobBlock("001")])
+    blob.stage_block("001", b"new")
     kinds = ("Uncommitted", "Committed", "Latest")
     entries = "".join(f"<{kind}>{block_id('001')}</{kind}>" for kind in kinds)
     body = f"<BlockList>{entries}</BlockList>".encode()
