@@ -105,8 +105,10 @@ def _watch(processes: list[_Process], cancel: Path) -> None:
         else:
             _wait_for_an_end(running)
             continue
+        # One of them may have ended, or failed, since: that is not for this reason.
         for process in running:
-            process.reason = reason
+            if not process.has_ended():
+                process.reason = reason
         _end(running)
 
 

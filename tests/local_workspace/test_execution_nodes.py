@@ -23,6 +23,7 @@ from execution_helpers import (
 )
 
 from local_workspace.engine.layout import layout_of, rank_variables
+from local_workspace.engine.node import _watch
 from local_workspace.errors import BadRequest, NotImplementedHere
 
 SAY_VARIABLES = """
@@ -148,6 +149,34 @@ def test_when_one_process_fails_the_others_are_ended(lab):
     run = lab.submit(script, distributed_job_config=mpi)
     assert wait_for(run) == "Failed"
     assert "AssertionError: rank two fails" in error_of(run)["message"]
+
+
+def test_a_process_that_fails_while_it_is_looked_at_is_the_reason(tmp_path):
+    class Process:
+        """Fails right after it has been seen running; the other one never ends by itself."""
+
+        deadline = None
+        exit_handle = None
+
+        def __init__(self, fails):
+            self.fails, self.seen, self.killed, self.reason = fails, 0, False, "exited"
+
+        def has_ended(self):
+            self.seen += 1
+            return self.killed or (self.fails and self.seen > 1)
+
+        def has_failed(self):
+            return self.killed or self.fails
+
+        def signal(self, number):
+            self.killed = True
+
+        def wait(self, seconds):
+            assert self.killed
+
+    failing, waiting = Process(True), Process(False)
+    _watch([waiting, failing], tmp_path / "cancel")
+    assert (failing.reason, waiting.reason) == ("exited", "canceled")
 
 
 def test_jobs_start_in_the_order_of_their_submission(lab):
