@@ -6,6 +6,7 @@ WSGI server between would only pass bytes on; `werkzeug`, on which Flask stands,
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Mapping
@@ -96,5 +97,9 @@ class MlflowApplication:
         handlers.initialize_backend_stores(f"{_SCHEME}://", f"{_SCHEME}://", f"{_SCHEME}://")
         # A defect is answered by the server's own handler, and never with 5xx.
         app.config["PROPAGATE_EXCEPTIONS"] = True
+        # What the imports left stays for good. Unfrozen, every full collection walks through all of
+        # it: half of the time of a search among ten thousand runs.
+        gc.collect()
+        gc.freeze()
         _log.info("MLflow's application is loaded")
         return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
@@ -58,6 +58,31 @@ def reopen_run(session: Session, run_id: str) -> RunRow:
         row.status, row.end_time, row.error = "Running", None, None
         row.last_modified = utc_now()
     return row
+
+
+def run_ids_by_start(
+    session: Session,
+    experiment_ids: Sequence[str],
+    stages: Sequence[str],
+    ascending: bool,
+    offset: int,
+    limit: int,
+) -> list[str]:
+    """Ids of runs of experiments by their start, newest first unless `ascending`.
+
+    Raises BadRequest for an offset that no database takes.
+    """
+    if not 0 <= offset < 2**31:
+        raise BadRequest(f"A page cannot begin with run number {offset}.")
+    start = func.coalesce(RunRow.start_time, RunRow.created)
+    query = (
+        select(RunRow.run_id)
+        .where(RunRow.experiment_id.in_(experiment_ids), RunRow.lifecycle_stage.in_(stages))
+        .order_by(start.asc() if ascending else start.desc(), RunRow.run_id)
+        .offset(offset)
+        .limit(limit)
+    )
+    return list(session.scalars(query))
 
 
 def runs_to_search(
