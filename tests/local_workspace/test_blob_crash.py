@@ -317,6 +317,35 @@ def test_a_write_that_fails_leaves_nothing_behind(store, monkeypatch, fails):
     assert folders_below(store.layout.properties_of_container("first", "data")) == []
 
 
+def test_a_name_that_the_file_system_cannot_tell_apart_harms_nobody(store, monkeypatch):
+    """As on a Mac, where the files of `Blob` are those of `blob`."""
+    store.put_bytes("first", "data", "blob", b"x", metadata={"key": "value"})
+    layout = store.layout
+    plain = {name: getattr(layout, name) for name in ("properties", "find", "place")}
+    for name, function in plain.items():
+        monkeypatch.setattr(layout, name, lambda a, c, n, do=function: do(a, c, n.lower()))
+    with pytest.raises(BlobError) as caught:
+        store.put_bytes("first", "data", "Blob", b"y")
+    assert (caught.value.status, caught.value.code) == (409, "LocalFileConflict")
+    assert not store.exists("first", "data", "Blob")
+    assert store.properties("first", "data", "blob").metadata == {"key": "value"}
+    assert content(store, "blob") == b"x"
+
+
+def test_an_append_that_cannot_be_made_safe_is_whole(store, monkeypatch):
+    store.append("first", "data", "log", b"first\n")
+
+    def failing(*_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("local_workspace.services.blob.tree.sync_folders", failing)
+        with pytest.raises(BlobError):
+            store.append("first", "data", "log", b"second\n")
+    found = store.properties("first", "data", "log")
+    assert (found.blob_type, found.size) == ("AppendBlob", len(content(store, "log")))
+
+
 def test_a_file_larger_than_the_system_allows(tmp_path):
     with server_process(tmp_path, largest_file=2 * MIB) as (server, _):
         container = server.client().create_container("data")

@@ -261,16 +261,17 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
-def sync_folder(path: str) -> None:
-    """See the names in a folder safe on the disk: after a rename, the loss of power keeps it."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return  # its last file was deleted meanwhile
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def sync_folders(*paths: str) -> None:
+    """See the names of files safe on the disk: a loss of power does not undo their renaming."""
+    for path in paths:
+        try:
+            descriptor = os.open(os.path.dirname(path), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # the last file in it was deleted meanwhile
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def sweep(layout: Layout, block_seconds: float, orphan_seconds: float) -> None:

@@ -206,22 +206,12 @@ def read_version(path: str, name: str, status: os.stat_result) -> Version | None
     return match if match.properties.name == name else None
 
 
-def write_versions(path: str, temporary: str, versions: list[Version]) -> None:
-    """Replace the properties file `path` in one step, by way of the file `temporary`."""
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump({"versions": [_format(version) for version in versions]}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.replace(temporary, path)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            os.replace(temporary, path)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
+def write_versions(path: str, versions: list[Version]) -> None:
+    """Write a properties file and see it safe on the disk."""
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"versions": [_format(version) for version in versions]}, file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _format(version: Version) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import dataclasses
 import os
 import threading
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -17,7 +18,7 @@ from local_workspace.services.blob.errors import (
     ContainerNotFound,
     os_errors,
 )
-from local_workspace.services.blob.files import Layout, TemporaryFile, remove, sync_folder
+from local_workspace.services.blob.files import Layout, TemporaryFile, remove, sync_folders
 from local_workspace.services.blob.names import (
     check_account,
     check_blob,
@@ -135,29 +136,34 @@ class BlobTree:
                     found = self._load(account, container, name)
                     present = found[1] if found else None
                     check(present.properties if present else None)
-                    if present and (status.st_size, status.st_mtime_ns) == (
-                        present.properties.size,
-                        present.modified_ns,
-                    ):
-                        # A file system with coarse times: two versions must differ.
-                        os.utime(file.path, ns=(status.st_mtime_ns, status.st_mtime_ns + 10**9))
-                        status = os.stat(file.path)
-                    properties = stamped(
-                        dataclasses.replace(properties, size=file.size),
-                        present.properties.created if present else None,
-                    )
-                    new = version_of(properties, status)
+                if present and (status.st_size, status.st_mtime_ns) == (
+                    present.properties.size,
+                    present.modified_ns,
+                ):
+                    # A file system with coarse times: two versions must differ.
+                    os.utime(file.path, ns=(status.st_mtime_ns, status.st_mtime_ns + 10**9))
+                    status = os.stat(file.path)
+                properties = stamped(
+                    dataclasses.replace(properties, size=file.size),
+                    present.properties.created if present else None,
+                )
+                new = version_of(properties, status)
+                versions = [new, present] if present else [new]
+                record = ""
+                with self._written(versions) as temporary, self._locks.tree:
                     try:
                         target = self._place(account, container, name)
-                        self._write_versions(
-                            account, container, name, [new, present] if present else [new]
-                        )
+                        record = self._put_record(account, container, name, temporary)
                         file.publish(target)
                     except BaseException:
                         if not present:
-                            self._forget(account, container, name)
+                            # Not before it is ours: it could be that of another blob, whose name
+                            # this file system cannot tell from this one.
+                            if record:
+                                remove(record)
+                            self._prune(account, container, name)
                         raise
-                sync_folder(os.path.dirname(target))
+                sync_folders(target, record)
                 blocks.discard(self.layout, account, container, name)
         return properties
 
@@ -170,12 +176,14 @@ class BlobTree:
         check: Check = no_condition,
     ) -> BlobProperties:
         """Change the properties of a blob and leave its data."""
-        with os_errors(), self._locks.of(account, container, name), self._locks.tree:
-            _, version = self._require(account, container, name)
-            check(version.properties)
+        with os_errors(), self._locks.of(account, container, name):
+            with self._locks.tree:
+                _, version = self._require(account, container, name)
+                check(version.properties)
             changed = stamped(change(version.properties), version.properties.created)
             version = dataclasses.replace(version, properties=changed)
-            self._write_versions(account, container, name, [version])
+            record = self._replace_record(account, container, name, version)
+            sync_folders(record)
             return changed
 
     def delete(self, account: str, container: str, name: str, check: Check = no_condition) -> None:
@@ -185,8 +193,9 @@ class BlobTree:
                 path, version = self._require(account, container, name)
                 check(version.properties)
                 os.unlink(path)
-                sync_folder(os.path.dirname(path))
-                self._forget(account, container, name)
+                remove(self.layout.properties(account, container, name))
+                self._prune(account, container, name)
+            sync_folders(path)
             blocks.discard(self.layout, account, container, name)
 
     def append_with(
@@ -220,12 +229,12 @@ class BlobTree:
                 try:
                     write(target)
                     os.fsync(target)
-                    with self._locks.tree:
-                        new = version_of(changed, os.fstat(target))
-                        self._write_versions(account, container, name, [new])
+                    new = version_of(changed, os.fstat(target))
+                    record = self._replace_record(account, container, name, new)
                 except BaseException:
                     os.ftruncate(target, present.size)
                     raise
+                sync_folders(record)
                 return changed
             finally:
                 os.close(target)
@@ -263,18 +272,34 @@ class BlobTree:
             )
         return target
 
-    def _forget(self, account: str, container: str, name: str) -> None:
-        """Remove the properties of a blob that is not there, and folders that are empty."""
+    def _prune(self, account: str, container: str, name: str) -> None:
+        """Remove the folders of a blob that is not there, unless they hold something else."""
         record = self.layout.properties(account, container, name)
-        remove(record)
         self.layout.prune(record, self.layout.properties_of_container(account, container))
         folder = self.layout.container(account, container)
         path = "/".join(encode_segment(segment) for segment in name.split("/"))
         self.layout.prune(os.path.join(folder, path), folder)
 
-    def _write_versions(
-        self, account: str, container: str, name: str, versions: Iterable[Version]
-    ) -> None:
+    @contextmanager
+    def _written(self, versions: list[Version]) -> Iterator[str]:
+        """A new file of properties, for `_put_record`; made before the tree is locked."""
+        temporary = self.layout.new_temporary()
+        try:
+            write_versions(temporary, versions)
+            yield temporary
+        finally:
+            remove(temporary)
+
+    def _put_record(self, account: str, container: str, name: str, temporary: str) -> str:
+        """Give a file of properties its place, which is returned."""
         record = self.layout.properties(account, container, name)
-        write_versions(record, self.layout.new_temporary(), [*versions])
-        sync_folder(os.path.dirname(record))
+        try:
+            os.replace(temporary, record)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(record), exist_ok=True)
+            os.replace(temporary, record)
+        return record
+
+    def _replace_record(self, account: str, container: str, name: str, version: Version) -> str:
+        with self._written([version]) as temporary, self._locks.tree:
+            return self._put_record(account, container, name, temporary)
