@@ -98,6 +98,7 @@ def describe_inputs(
                     "dataset": saved_id,
                     "mechanism": mechanism,
                     "path": path,
+                    "given": bool(data.get("pathOnCompute")),
                     "shared": is_shared and bool(data.get("pathOnCompute")),
                 }
             )

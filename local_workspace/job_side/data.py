@@ -31,8 +31,9 @@ class DataError(Exception):
 def inputs_in_place(inputs: list[dict[str, Any]]) -> Iterator[None]:
     """Have the datasets of `inputs` below their paths, mounted ones until the end.
 
-    Each has `name`, `dataset` (id), `mechanism` ("download" or "mount"), `path`, and `shared` when
-    other processes of the job use the same path. Raises DataError.
+    Each has `name`, `dataset` (id), `mechanism` ("download" or "mount"), `path`, `given` when that
+    is the path_on_compute, and `shared` when other processes of the job use it, too. Raises
+    DataError.
     """
     with contextlib.ExitStack() as stack:
         for document in inputs:
@@ -109,13 +110,41 @@ def _put_in_place(document: dict[str, Any], stack: contextlib.ExitStack) -> None
             f"The input '{document['name']}' is a tabular dataset. Only a file dataset can be "
             "downloaded or mounted: pass the tabular one with as_named_input() alone."
         )
+    if document["given"] and not document["shared"]:
+        _refuse_a_users_folder(path)
     if document["mechanism"] == "mount" and _is_mounted(document, dataset, path, stack):
         return
     with _once_for_all(path) if document["shared"] else contextlib.nullcontext(True) as is_first:
         if is_first:
+            if document["given"]:
+                _refuse_a_users_folder(path)
+                _note_of("downloaded", path).touch()
             with _quiet():
                 # A node on Azure starts empty: what an earlier job left here is replaced.
                 dataset.download(target_path=path, overwrite=True)
+
+
+def _refuse_a_users_folder(path: str) -> None:
+    """A path_on_compute is on the user's own machine here: nothing but jobs' files is replaced.
+
+    Raises DataError for a file, and for a folder with files that no job has downloaded. In the
+    working folder of the run everything is a copy of the user's.
+    """
+    if os.path.commonpath([os.getcwd(), path]) == os.getcwd():
+        return
+    is_free = not os.path.exists(path) or (os.path.isdir(path) and not os.listdir(path))
+    if not is_free and not _note_of("downloaded", path).exists():
+        raise DataError(
+            f"The path_on_compute '{path}' has files on this machine that do not come from a job, "
+            "and they are not overwritten. Name a new or empty folder, or a relative one."
+        )
+
+
+def _note_of(kind: str, path: str) -> Path:
+    """A file in which jobs tell each other about `path`, beside the SDK's own files."""
+    folder = Path.home() / ".azureml" / "job-inputs"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{kind}-{hashlib.sha256(path.encode()).hexdigest()[:24]}"
 
 
 def _is_mounted(
@@ -205,8 +234,7 @@ def _once_for_all(path: str) -> Iterator[bool]:
     False means that another one has been here before.
     """
     attempt = f"{os.environ['AZUREML_RUN_ID']} {os.environ['AZUREML_RUN_ATTEMPT']}"
-    name = f"azureml-input-{hashlib.sha256(path.encode()).hexdigest()[:24]}"
-    with open(os.path.join(tempfile.gettempdir(), name), "a+", encoding="utf-8") as note:
+    with open(_note_of("shared", path), "a+", encoding="utf-8") as note:
         fcntl.flock(note, fcntl.LOCK_EX)
         note.seek(0)
         is_first = note.read() != attempt
@@ -229,9 +257,35 @@ def _upload(document: dict[str, Any]) -> None:
             print(f"The output '{document['name']}' is empty: nothing was written to it.")
             return
         with _quiet():
+            if not document["overwrite"] and os.environ["AZUREML_RUN_ATTEMPT"] == "1":
+                _refuse_to_overwrite(document, source)
             Dataset.File.upload_directory(
                 source, _destination(document), overwrite=document["overwrite"], show_progress=False
             )
+
+
+def _refuse_to_overwrite(document: dict[str, Any], source: str) -> None:
+    """Raise DataError for files that are at the destination already: the SDK would skip them."""
+    from azureml.core import Dataset
+
+    datastore, folder = _destination(document)
+    try:
+        present = Dataset.File.from_files((datastore, f"{folder}/**"), validate=False).to_path()
+    except Exception as error:
+        if "NotFound" not in str(error):
+            raise
+        return
+    there = sorted(
+        name
+        for name in (path.strip("/") for path in present)
+        if os.path.isfile(os.path.join(source, name))
+    )
+    if there:
+        raise DataError(
+            f"The output '{document['name']}' could not be delivered: {folder}/{there[0]} exists "
+            f"in the datastore '{datastore.name}' already ({len(there)} such files). "
+            "as_upload(overwrite=True) replaces them; a destination with {run-id} is always new."
+        )
 
 
 def _destination(document: dict[str, Any]) -> tuple[Any, str]:

@@ -96,15 +96,56 @@ def test_the_path_of_a_single_file_is_that_of_the_file(lab, store, tmp_path, mod
     assert seen["path"] == seen["of_the_run"] == seen["variable"]
 
 
-def test_a_path_on_compute_is_kept_and_emptied_of_what_was_there(lab, store, tmp_path):
-    target = tmp_path / "data of the job"
-    target.mkdir()
-    (target / "a.csv").write_text("of an earlier job")
+def test_a_path_on_compute_is_kept_and_only_files_of_jobs_are_replaced_there(lab, store, tmp_path):
     files = Dataset.File.from_files((store, "job-data/*.csv"))
-    run = run_with(lab, files.as_named_input("raw").as_download(path_on_compute=str(target)))
-    seen = json_of(run, "outputs/seen.json", tmp_path)
-    assert seen["path"] == str(target)
+    target = tmp_path / "data of the job"
+    given = files.as_named_input("raw").as_download(path_on_compute=str(target))
+    run = run_with(lab, given)
+    assert json_of(run, "outputs/seen.json", tmp_path)["path"] == str(target)
+    (target / "a.csv").write_text("of an earlier job")
+    assert run_with(lab, given).get_status() == "Completed"
     assert (target / "a.csv").read_text() == "x,y\n1,2\n"
+
+    own = tmp_path / "of the user"
+    own.mkdir()
+    (own / "a.csv").write_text("dear to me")
+    run = run_with(lab, files.as_named_input("raw").as_download(path_on_compute=str(own)))
+    assert run.get_status() == "Failed"
+    assert "do not come from a job, and they are not overwritten" in error_of(run)["message"]
+    assert (own / "a.csv").read_text() == "dear to me"
+
+
+def test_a_relative_path_on_compute_is_in_the_working_folder(lab, store, tmp_path):
+    files = Dataset.File.from_files((store, "job-data/*.csv"))
+    script = """
+        import os, sys
+        print(os.path.relpath(sys.argv[1]), sorted(os.listdir("given/data")))
+    """
+    run = run_with(
+        lab, files.as_named_input("raw").as_download(path_on_compute="given/data"), script
+    )
+    assert text_of(run, "user_logs/std_log.txt", tmp_path) == "given/data ['a.csv']\n"
+
+
+def test_an_upload_replaces_nothing_unless_it_says_so(lab, store, tmp_path):
+    output = OutputFileDatasetConfig("once", (store, "once"))
+    script = "import sys; open(sys.argv[1] + '/a.txt', 'w').write(sys.argv[2])"
+
+    def run_and_read(output, text):
+        configuration = lab.configuration(script, output, text)
+        run = lab.experiment().submit(configuration)
+        wait_for(run)
+        folder = tmp_path / text
+        Dataset.File.from_files((store, "once/a.txt")).download(str(folder))
+        return run, (folder / "a.txt").read_text()
+
+    assert run_and_read(output.as_upload(), "first")[1] == "first"
+    refused, present = run_and_read(output.as_upload(), "second")
+    assert refused.get_status() == "Failed"
+    assert "once/a.txt exists in the datastore" in error_of(refused)["message"]
+    assert present == "first"
+    assert run_and_read(output.as_upload(overwrite=True), "third")[1] == "third"
+    assert run_and_read(output.as_mount(), "fourth")[1] == "fourth"
 
 
 def test_a_tabular_dataset_is_handed_over_itself(lab, store, tmp_path):
@@ -264,6 +305,7 @@ def test_a_machine_without_fuse_downloads_and_says_so(monkeypatch, tmp_path, cap
         "dataset": "id",
         "mechanism": "mount",
         "path": str(tmp_path),
+        "given": False,
         "shared": False,
     }
     with data.inputs_in_place([document]):
