@@ -98,7 +98,7 @@ def wait_for(run, *states, seconds=60):
     while (status := run.get_status()) not in (states or ENDED):
         assert status not in ENDED, f"{status}: {run.get_details().get('error')}"
         assert time.monotonic() < limit, f"still {status}, not {states or ENDED}"
-        time.sleep(0.05)
+        time.sleep(0.1)
     return status
 
 
