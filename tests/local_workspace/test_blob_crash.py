@@ -242,6 +242,7 @@ def test_a_sweep_keeps_what_is_being_written(store, monkeypatch):
     with open(store.layout.new_temporary(), "w"):  # properties are written without a lock
         store.sweep()
         assert len(files_below(store.layout.temporary)) == 1
+        os.unlink(*files_below(store.layout.temporary))
     monkeypatch.setattr(files, "_PROCESS", "another")
     with store.new_file() as elsewhere:
         monkeypatch.undo()
