@@ -10,6 +10,8 @@ from benchmarks.harness import Row, in_turns, memory_of, row, seconds
 from benchmarks.workspaces import fresh_workspace, scratch, server_pid
 from local_workspace.pytest_plugin import LocalWorkspaceServer
 
+_IDLE_SECONDS = 3.0
+
 
 def start() -> list[Row]:
     """From `process.start` until the server answers, and its memory then."""
@@ -19,6 +21,8 @@ def start() -> list[Row]:
 
         def healthy() -> float:
             took = seconds(lambda: server.start(0))
+            # What it does in the background after a start is part of it.
+            time.sleep(_IDLE_SECONDS)
             memories.append(memory_of(server_pid(server)))
             server.stop()
             return took
@@ -47,6 +51,7 @@ def start() -> list[Row]:
             "at most 250 MiB",
             lambda one: one.value <= 250,
             memories,
+            note=f"with all processes it started, {_IDLE_SECONDS:.0f} s after it was healthy",
         ),
     ]
 
@@ -96,16 +101,22 @@ def from_config() -> list[Row]:
 
 def small_reads() -> list[Row]:
     """Small reads through the SDK, one after the other."""
-    with fresh_workspace() as server:
+    with fresh_workspace() as server, scratch() as scratch_folder:
         import requests
-        from azureml.core import Datastore, Environment
+        from azureml.core import Dataset, Datastore, Environment
         from azureml.core.compute import AmlCompute, ComputeTarget
 
         workspace = server.workspace
         sizes = AmlCompute.provisioning_configuration(vm_size="STANDARD_DS11_V2", max_nodes=1)
         ComputeTarget.create(workspace, "reads", sizes).wait_for_completion()
+        lines = scratch_folder / "lines.csv"
+        lines.write_text("a,b\n1,2\n", encoding="utf-8")
+        store = workspace.get_default_datastore()
+        Dataset.File.upload_directory(str(scratch_folder), (store, "reads"), show_progress=False)
+        Dataset.File.from_files((store, "reads/lines.csv")).register(workspace, "reads")
         reads = {
             "Datastore.get": lambda: Datastore.get(workspace, "workspaceblobstore"),
+            "Dataset.get_by_name": lambda: Dataset.get_by_name(workspace, "reads"),
             "Workspace.compute_targets": lambda: workspace.compute_targets,
             "Environment.get": lambda: Environment.get(workspace, "AzureML-Minimal"),
         }
@@ -130,14 +141,10 @@ def small_reads() -> list[Row]:
                     mine,
                     peer="plain requests on one connection",
                     theirs=theirs,
+                    note="before each request the SDK, signed in by managed identity, fetches a "
+                    "token twice, each on a new TLS connection",
                 )
             )
-        for one in rows[:1]:
-            note = (
-                "the SDK fetches a token, on a new connection, before each call when it signs in "
-                "by managed identity"
-            )
-            rows[0] = Row(**{**one.__dict__, "note": note})
     return rows
 
 
