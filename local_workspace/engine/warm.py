@@ -31,6 +31,11 @@ _log = logging.getLogger(__name__)
 IS_OFFERED = sys.platform == "linux"
 # Each takes some 300 MB, most of which it shares with the jobs that come from it.
 MAX_PROCESSES = 2
+# How long one is kept at least after a job asked for it: runs that take turns in more environments
+# than that would do nothing but import.
+STAY_SECONDS = 60.0
+# Without work for so long, one ends.
+IDLE_SECONDS = 600.0
 # What a process of an environment without the SDK ends with: there is nothing to import.
 NO_SDK = 3
 _ANSWER_SECONDS = 10
@@ -47,9 +52,13 @@ _READ_AT_IMPORT = re.compile(
 
 
 class WarmProcesses:
-    """The warm processes of a server; safe to call from several threads."""
+    """The warm processes of a server; safe to call from several threads.
 
-    def __init__(self) -> None:
+    `stay_seconds`: how long one is kept after its last request when another one is asked for.
+    """
+
+    def __init__(self, stay_seconds: float = STAY_SECONDS) -> None:
+        self._stay_seconds = stay_seconds
         self._lock = threading.Lock()
         self._folder: str | None = None
         self._processes: dict[str, tuple[subprocess.Popen[bytes], int]] = {}
@@ -70,17 +79,25 @@ class WarmProcesses:
             address = f"{self._folder}/{hashlib.sha256(key.encode()).hexdigest()[:24]}"
             self._used[address] = time.monotonic()
             self._forget_ended()
-            if address not in self._processes:
-                while len(self._processes) >= MAX_PROCESSES:
-                    self._end(min(self._processes, key=lambda one: self._used[one]))
+            if address not in self._processes and self._make_room():
                 self._start(address, python, {**shared, "PATH": environment.get("PATH", "")})
         return address
+
+    def _make_room(self) -> bool:
+        """End the process that has been without work longest if there are too many."""
+        if len(self._processes) < MAX_PROCESSES:
+            return True
+        oldest = min(self._processes, key=lambda one: self._used[one])
+        if time.monotonic() - self._used[oldest] < self._stay_seconds:
+            return False
+        self._end(oldest)
+        return True
 
     def _start(self, address: str, python: str, environment: dict[str, str]) -> None:
         read_end, write_end = os.pipe()
         try:
             process = subprocess.Popen(
-                [python, "-u", str(_PROGRAM), address, str(read_end)],
+                [python, "-u", str(_PROGRAM), address, str(read_end), str(IDLE_SECONDS)],
                 cwd=self._folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,

@@ -1,8 +1,9 @@
 """A warm process: has imported what jobs import, and forks itself for each of them.
 
-Started with the address of its socket and a descriptor that ends with the server, by the Python of
-an environment. Imports take seconds; a fork takes milliseconds. Linux only, and only the standard
-library until the environment's own packages are imported.
+Started by the Python of an environment with the address of its socket, a descriptor that ends with
+the server, and for how many seconds it stays without work. Imports take seconds; a fork takes
+milliseconds. Linux only, and only the standard library until the environment's own packages are
+imported.
 
 A client connects, sends one line of JSON (`specification`, `folder`, `script`) with two
 descriptors (log, liveness), and gets lines of JSON: `{"pid": ...}` from the new process as soon as
@@ -13,6 +14,7 @@ it leads a session of its own, later `{"exit": ...}` as `subprocess` numbers it;
 from __future__ import annotations
 
 import array
+import contextlib
 import gc
 import importlib
 import importlib.util
@@ -38,13 +40,12 @@ PRELOADED = (
     "sklearn",
     "azureml._vendor.azure_cli_core.azureml_cloud",
 )
-IDLE_SECONDS = 600.0
 NO_SDK = 3
 _LONGEST_REQUEST = 64 * 1024
 
 
-def main(address: str, liveness: int) -> int:
-    """Import, listen, fork; ends after a while without work, or when `liveness` does."""
+def main(address: str, liveness: int, idle_seconds: float) -> int:
+    """Import, listen, fork; ends after `idle_seconds` without work, or when `liveness` does."""
     if importlib.util.find_spec("azureml") is None or not _imports("azureml.core"):
         return NO_SDK
     for name in PRELOADED:
@@ -53,7 +54,7 @@ def main(address: str, liveness: int) -> int:
     # What there is now stays: collections would only copy it into every process.
     gc.collect()
     gc.freeze()
-    job = _Forks(address, liveness).serve()
+    job = _Forks(address, liveness, idle_seconds).serve()
     if job is None:
         return 0
     return driver.main(*job)
@@ -81,8 +82,9 @@ def _driver() -> ModuleType:
 class _Forks:
     """Takes requests and forks; `serve` returns in the forked processes, too."""
 
-    def __init__(self, address: str, liveness: int) -> None:
+    def __init__(self, address: str, liveness: int, idle_seconds: float) -> None:
         self._address = address
+        self._idle_seconds = idle_seconds
         self._liveness = liveness
         self._clients: dict[int, socket.socket] = {}
         self._listener = socket.socket(socket.AF_UNIX)
@@ -102,7 +104,7 @@ class _Forks:
             for source in (self._listener, self._wakeup, self._liveness):
                 selector.register(source, selectors.EVENT_READ)
             while True:
-                events = [key.fileobj for key, _ in selector.select(IDLE_SECONDS)]
+                events = [key.fileobj for key, _ in selector.select(self._idle_seconds)]
                 if self._liveness in events or (not events and not self._clients):
                     break
                 if self._wakeup in events:
@@ -112,7 +114,12 @@ class _Forks:
                     job = self._accept()
                     if job is not None:
                         return job
-        os.unlink(self._address)
+        with contextlib.suppress(OSError):
+            os.unlink(self._address)
+        if self._liveness in events:
+            # A server that was killed has not cleaned up; one that was stopped has.
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.dirname(self._address))
         return None
 
     def _reap(self) -> None:
@@ -225,4 +232,4 @@ def _send(client: socket.socket, message: dict[str, object], *, close: bool) -> 
 if __name__ == "__main__":
     # The folder of this file is on the path of Python, not of the user's script.
     sys.path[0] = ""
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))

@@ -216,41 +216,108 @@ def test_it_ends_with_the_server_and_jobs_from_it_are_given_up(processes, job, a
 
 STANDING_BY = """\
 #!/bin/bash
-# Stands for a Python that imports; the last argument is the descriptor that ends with the server.
+# Stands for a Python that imports; $4 is the descriptor that ends with the server.
 echo $$ > "$(dirname "$0")/pid"
-read -r _ <&"${@: -1}"
+read -r _ <&"$4"
 """
 
 
-def test_there_are_only_so_many_and_they_end_with_the_server(tmp_path):
-    processes = WarmProcesses()
-    pids = []
-    for number in range(warm.MAX_PROCESSES + 1):
-        python = tmp_path / str(number) / "python"
-        python.parent.mkdir()
-        python.write_text(STANDING_BY)
-        python.chmod(0o755)
-        variables = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": str(number)}
-        addresses = {processes.ensure(str(python), variables) for _ in range(2)}
-        assert len(addresses) == 1
-        note = python.with_name("pid")
-        pids.append(int(wait_until(lambda note=note: note.exists() and note.read_text())))
-    wait_until(lambda: not is_alive(pids[0]))
-    assert all(is_alive(pid) for pid in pids[1:])
+class Pythons:
+    """Programs that stand for Pythons of different environments."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def ensure(self, processes, number):
+        """Ask for the process of environment `number`."""
+        python = self.folder / str(number) / "python"
+        if not python.exists():
+            python.parent.mkdir()
+            python.write_text(STANDING_BY)
+            python.chmod(0o755)
+        return processes.ensure(str(python), {"PATH": os.environ["PATH"]})
+
+    def pid(self, number, *, but=None):
+        """The process of environment `number`, once it runs."""
+        note = self.folder / str(number) / "pid"
+
+        def running():
+            pid = int(note.read_text() or 0) if note.exists() else 0
+            return pid if pid != but else 0
+
+        return wait_until(running)
+
+
+@pytest.fixture
+def pythons(tmp_path):
+    return Pythons(tmp_path)
+
+
+def test_there_are_only_so_many_and_they_end_with_the_server(pythons):
+    processes = WarmProcesses(stay_seconds=0)
+    numbers = range(warm.MAX_PROCESSES + 1)
+    for number in numbers:
+        assert pythons.ensure(processes, number) == pythons.ensure(processes, number)
+        pythons.pid(number)
+    wait_until(lambda: not is_alive(pythons.pid(0)))
+    assert all(is_alive(pythons.pid(number)) for number in numbers[1:])
     processes.close()
-    wait_until(lambda: not any(is_alive(pid) for pid in pids))
+    wait_until(lambda: not any(is_alive(pythons.pid(number)) for number in numbers))
+
+
+def test_runs_in_many_environments_do_not_push_each_other_out(pythons):
+    processes = WarmProcesses(stay_seconds=3600)
+    numbers = range(warm.MAX_PROCESSES + 1)
+    for number in [*numbers, *numbers]:
+        pythons.ensure(processes, number)
+    assert all(is_alive(pythons.pid(number)) for number in numbers[:-1])
+    assert not (pythons.folder / str(numbers[-1]) / "pid").exists()
+    processes.close()
+
+
+def test_one_that_was_killed_is_started_again(pythons):
+    processes = WarmProcesses()
+    address = pythons.ensure(processes, 0)
+    killed = pythons.pid(0)
+    os.kill(killed, signal.SIGKILL)
+    # The end of a process of our own is seen when it has been waited for.
+    wait_until(lambda: pythons.ensure(processes, 0) == address and not is_alive(killed))
+    assert is_alive(pythons.pid(0, but=killed))
+    processes.close()
+
+
+def run_alone(python, address, idle_seconds, *, server_is_dead=False):
+    """The program of warm processes until it ends by itself; its exit code."""
+    program = Path(warm.__file__).parent.parent / "job_side" / "warm.py"
+    read_end, write_end = os.pipe()
+    if server_is_dead:
+        os.close(write_end)
+        write_end = os.open(os.devnull, os.O_RDONLY)
+    try:
+        arguments = [python, str(program), str(address), str(read_end), str(idle_seconds)]
+        return subprocess.run(arguments, pass_fds=[read_end], check=False, timeout=120).returncode
+    finally:
+        os.close(read_end)
+        os.close(write_end)
+
+
+def test_one_without_work_ends(tmp_path):
+    assert run_alone(sys.executable, tmp_path / "address", 0) == 0
+    assert not (tmp_path / "address").exists()
+    assert tmp_path.exists()
+
+
+def test_one_whose_server_was_killed_leaves_nothing_behind(tmp_path):
+    (tmp_path / "folder").mkdir()
+    address = tmp_path / "folder" / "address"
+    assert run_alone(sys.executable, address, 600, server_is_dead=True) == 0
+    assert not (tmp_path / "folder").exists()
 
 
 def test_an_environment_without_the_sdk_has_none(tmp_path):
     venv.create(tmp_path / "bare", with_pip=False)
     python = str(tmp_path / "bare" / "bin" / "python")
-    read_end, write_end = os.pipe()
-    program = Path(warm.__file__).parent.parent / "job_side" / "warm.py"
-    arguments = [python, str(program), str(tmp_path / "address"), str(read_end)]
-    ended = subprocess.run(arguments, pass_fds=[read_end], check=False, timeout=60)
-    os.close(read_end)
-    os.close(write_end)
-    assert ended.returncode == warm.NO_SDK
+    assert run_alone(python, tmp_path / "address", 600) == warm.NO_SDK
     assert not (tmp_path / "address").exists()
 
 
