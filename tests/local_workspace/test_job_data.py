@@ -103,13 +103,14 @@ def test_a_path_on_compute_is_kept_and_only_files_of_jobs_are_replaced_there(lab
     run = run_with(lab, given)
     assert json_of(run, "outputs/seen.json", tmp_path)["path"] == str(target)
     (target / "a.csv").write_text("of an earlier job")
-    assert run_with(lab, given).get_status() == "Completed"
+    assert run_with(lab, given, "print('once more')").get_status() == "Completed"
     assert (target / "a.csv").read_text() == "x,y\n1,2\n"
 
     own = tmp_path / "of the user"
     own.mkdir()
     (own / "a.csv").write_text("dear to me")
-    run = run_with(lab, files.as_named_input("raw").as_download(path_on_compute=str(own)))
+    given = files.as_named_input("raw").as_download(path_on_compute=str(own))
+    run = run_with(lab, given, "print('never')")
     assert run.get_status() == "Failed"
     assert "do not come from a job, and they are not overwritten" in error_of(run)["message"]
     assert (own / "a.csv").read_text() == "dear to me"

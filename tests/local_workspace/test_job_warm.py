@@ -286,38 +286,59 @@ def test_one_that_was_killed_is_started_again(pythons):
     processes.close()
 
 
-def run_alone(python, address, idle_seconds, *, server_is_dead=False):
+@pytest.fixture(scope="module")
+def bare_python(tmp_path_factory):
+    """A Python with nothing but the standard library."""
+    folder = tmp_path_factory.mktemp("python") / "bare"
+    venv.create(folder, with_pip=False)
+    return str(folder / "bin" / "python")
+
+
+@pytest.fixture(scope="module")
+def empty_sdk(tmp_path_factory):
+    """A folder with an SDK that takes no time to import."""
+    folder = tmp_path_factory.mktemp("sdk")
+    (folder / "azureml" / "core").mkdir(parents=True)
+    (folder / "azureml" / "core" / "__init__.py").write_text("")
+    return str(folder)
+
+
+def run_alone(python, address, idle_seconds, *, sdk="", server_is_dead=False):
     """The program of warm processes until it ends by itself; its exit code."""
     program = Path(warm.__file__).parent.parent / "job_side" / "warm.py"
     read_end, write_end = os.pipe()
     if server_is_dead:
         os.close(write_end)
-        write_end = os.open(os.devnull, os.O_RDONLY)
     try:
-        arguments = [python, str(program), str(address), str(read_end), str(idle_seconds)]
-        return subprocess.run(arguments, pass_fds=[read_end], check=False, timeout=120).returncode
+        return subprocess.run(
+            [python, str(program), str(address), str(read_end), str(idle_seconds)],
+            env={"PYTHONPATH": sdk},
+            pass_fds=[read_end],
+            check=False,
+            timeout=60,
+        ).returncode
     finally:
         os.close(read_end)
-        os.close(write_end)
+        if not server_is_dead:
+            os.close(write_end)
 
 
-def test_one_without_work_ends(tmp_path):
-    assert run_alone(sys.executable, tmp_path / "address", 0) == 0
+def test_one_without_work_ends(bare_python, empty_sdk, tmp_path):
+    assert run_alone(bare_python, tmp_path / "address", 0, sdk=empty_sdk) == 0
     assert not (tmp_path / "address").exists()
     assert tmp_path.exists()
 
 
-def test_one_whose_server_was_killed_leaves_nothing_behind(tmp_path):
-    (tmp_path / "folder").mkdir()
-    address = tmp_path / "folder" / "address"
-    assert run_alone(sys.executable, address, 600, server_is_dead=True) == 0
-    assert not (tmp_path / "folder").exists()
+def test_one_whose_server_was_killed_leaves_nothing_behind(bare_python, empty_sdk, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    address = folder / "address"
+    assert run_alone(bare_python, address, 600, sdk=empty_sdk, server_is_dead=True) == 0
+    assert not folder.exists()
 
 
-def test_an_environment_without_the_sdk_has_none(tmp_path):
-    venv.create(tmp_path / "bare", with_pip=False)
-    python = str(tmp_path / "bare" / "bin" / "python")
-    assert run_alone(python, tmp_path / "address", 600) == warm.NO_SDK
+def test_an_environment_without_the_sdk_has_none(bare_python, tmp_path):
+    assert run_alone(bare_python, tmp_path / "address", 600) == warm.NO_SDK
     assert not (tmp_path / "address").exists()
 
 
