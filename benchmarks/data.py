@@ -170,7 +170,7 @@ def data_frame() -> list[Row]:
         mine, theirs = in_turns(
             lambda: seconds(table.to_pandas_dataframe),
             lambda: seconds(flow.to_pandas_dataframe),
-            5,
+            3,
         )
     return [
         row(

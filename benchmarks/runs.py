@@ -227,7 +227,7 @@ def metrics() -> list[Row]:
             single,
             peer=peer,
             theirs=single_peer,
-            note="before each request the SDK fetches a token twice, each on a new TLS connection",
+            note="for each request the SDK fetches a token two times, each on a new TLS connection",
         ),
     ]
 
