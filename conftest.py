@@ -1,17 +1,35 @@
 """Every test session has a local workspace of its own; see `local_workspace/pytest_plugin.py`."""
 
+from typing import Any
+
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["local_workspace.pytest_plugin"]
 
+_END_TO_END = "tests/end_to_end/"
+
+
+class ByModule(LoadScopeScheduling):
+    """A module's tests stay on one worker, and all tests that share the run of the lessons."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.split("::", 1)[0]
+        return _END_TO_END if path.startswith(_END_TO_END) else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
+    """How tests are given to workers, whatever `--dist` says."""
+    return ByModule(config, log)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a module on one worker, and all that share the run of the lessons.
+    """What takes longest begins: the lessons, then the services."""
 
-    The lessons take longest: they begin.
-    """
-    for item in items:
-        end_to_end = "end_to_end" in item.path.parts
-        group = "end_to_end" if end_to_end else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: "end_to_end" not in item.path.parts)
+    def rank(item: pytest.Item) -> int:
+        if item.nodeid.startswith(_END_TO_END):
+            return 0
+        return 1 if item.nodeid.startswith("tests/local_workspace/") else 2
+
+    items.sort(key=rank)

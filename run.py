@@ -26,7 +26,7 @@ from lesson_runner.set_up import Environment, SetupError, clean_environment
 
 ROOT = Path(__file__).resolve().parent
 # Two workers: each has a local workspace of its own; a module's tests stay together.
-TEST_WORKERS = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+TEST_WORKERS = ["-n", "2", "--no-loadscope-reorder"]
 
 
 def main(arguments):

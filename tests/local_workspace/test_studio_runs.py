@@ -33,9 +33,12 @@ def experiment(local_workspace):
     return Experiment(local_workspace.workspace, "studio-runs")
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory):
+    # The SDK notes the git repository it stands in, and keeps ./outputs.
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(tmp_path_factory.mktemp("folder"))
+        yield
 
 
 def start(experiment, **options):
