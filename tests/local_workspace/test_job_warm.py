@@ -280,8 +280,8 @@ def test_one_that_was_killed_is_started_again(pythons):
     address = pythons.ensure(processes, 0)
     killed = pythons.pid(0)
     os.kill(killed, signal.SIGKILL)
-    # The end of a process of our own is seen when it has been waited for.
-    wait_until(lambda: pythons.ensure(processes, 0) == address and not is_alive(killed))
+    wait_until(lambda: not is_alive(killed))
+    assert pythons.ensure(processes, 0) == address
     assert is_alive(pythons.pid(0, but=killed))
     processes.close()
 
