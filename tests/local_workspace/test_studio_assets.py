@@ -86,7 +86,8 @@ def test_datasets_and_their_versions(browser, dataset):
 def test_datastores_without_their_keys(local_workspace, browser):
     answer = browser.get("/studio/datastores")
     assert local_workspace.settings.storage_key not in answer.text
-    page = browser.page("/studio/datastores")
+    # Other tests have made more datastores than go on a page.
+    page = browser.page("/studio/datastores?after=workspacea")
     (caption,) = [text(table.caption) for table in page("table")]
     listed = {row["Name"]: row for row in rows(page, caption)}
     default = listed["workspaceblobstore default"]
@@ -128,7 +129,8 @@ def test_home_counts_what_there_is(ws, browser, dataset, cluster, environment):
     page = browser.page("/studio/")
     cards = {card["href"]: card.strong.get_text() for card in page.select(".cards a")}
     assert cards["/studio/compute"] == str(len(ws.compute_targets))
-    assert cards["/studio/datastores"] == str(len(ws.datastores))
+    datastores = len(ws.datastores)
+    assert cards["/studio/datastores"] == ("50+" if datastores > 50 else str(datastores))
     assert run.id in [row["Run"] for row in rows(page, "The newest runs of all experiments")]
     # The address that `ws.get_portal_url()` of the SDK's base class builds has no slash at the end.
     assert text(browser.page("/studio").h1) == ws.name
