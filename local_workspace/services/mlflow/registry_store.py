@@ -28,7 +28,8 @@ from mlflow.utils.validation import (
 )
 from sqlalchemy.orm import Session
 
-from local_workspace.errors import BadRequest
+from local_workspace.clock import utc_now
+from local_workspace.errors import BadRequest, NotFound
 from local_workspace.services import model_management, run_history
 from local_workspace.services.artifact import RUN_ORIGIN, list_artifacts
 from local_workspace.services.mlflow.artifact_repository import artifact_place
@@ -72,7 +73,7 @@ class RegistryStore(AbstractStore):
         """Change the description of a model."""
         with mlflow_errors(), self._workspace.database.write() as session:
             row = model_management.get_model(session, name)
-            row.description = description
+            row.description, row.last_modified = description, utc_now()
             return self._model(session, row)
 
     def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
@@ -94,11 +95,12 @@ class RegistryStore(AbstractStore):
     ) -> PagedList:
         """A page of registered models."""
         with mlflow_errors(), self._workspace.database.read() as session:
-            versions = model_management.all_versions(session)
-            models = [
-                self._model(session, row, [one for one in versions if one.name == row.name])
-                for row in model_management.all_models(session)
-            ]
+            rows = model_management.all_models(session)
+            versions: dict[str, list[ModelVersionRow]] = {row.name: [] for row in rows}
+            for one in model_management.all_versions(session):
+                versions.setdefault(one.name, []).append(one)
+            folders: dict[str, str] = {}
+            models = [self._model(session, row, versions[row.name], folders) for row in rows]
         found = SearchModelUtils.sort(SearchModelUtils.filter(models, filter_string), order_by)
         return PagedList(*SearchUtils.paginate(found, page_token, max_results))
 
@@ -152,7 +154,8 @@ class RegistryStore(AbstractStore):
         principal = PRINCIPAL.get()
         with mlflow_errors(), self._workspace.database.write() as session:
             place = self._place(session, source)
-            if not list_artifacts(self._workspace, place[0], place[1], place[2]):
+            # With the slash, "model" is not taken for there because of a folder "model_2".
+            if not list_artifacts(self._workspace, place[0], place[1], f"{place[2]}/"):
                 raise BadRequest(
                     f"There are no files at '{source}'. Log the model first, and give its path "
                     "within the run."
@@ -199,7 +202,7 @@ class RegistryStore(AbstractStore):
         """Change the description of a version."""
         with mlflow_errors(), self._workspace.database.write() as session:
             row = self._get(session, name, version)
-            row.description = description
+            row.description, row.last_modified = description, utc_now()
             return self._version(session, row)
 
     def transition_model_version_stage(
@@ -238,8 +241,11 @@ class RegistryStore(AbstractStore):
     ) -> PagedList:
         """A page of versions."""
         with mlflow_errors(), self._workspace.database.read() as session:
+            models = {row.name: row for row in model_management.all_models(session)}
+            folders: dict[str, str] = {}
             versions = [
-                self._version(session, row) for row in model_management.all_versions(session)
+                self._version(session, row, models.get(row.name), folders)
+                for row in model_management.all_versions(session)
             ]
         found = SearchModelVersionUtils.filter(versions, filter_string)
         found = SearchModelVersionUtils.sort(found, order_by or ["last_updated_timestamp DESC"])
@@ -298,16 +304,36 @@ class RegistryStore(AbstractStore):
         _validate_model_version(version)
         return model_management.get_version(session, name, version)
 
-    def _address(self, session: Session, row: ModelVersionRow) -> str:
-        if row.origin == RUN_ORIGIN and row.container.startswith("dcid."):
-            run_id = row.container.removeprefix("dcid.")
-            run = run_history.get_run(session, run_id)
-            experiment = run_history.get_experiment_by_id(session, run.experiment_id)
-            return f"{artifact_uri(self._workspace, experiment.name, run_id)}/{row.path}"
-        return f"azureml://artifacts/{row.origin}/{row.container}/{row.path}"
+    def _address(
+        self, session: Session, row: ModelVersionRow, folders: dict[str, str] | None = None
+    ) -> str:
+        # `folders`: those of artifact containers, which versions in one answer share.
+        folders = {} if folders is None else folders
+        place = f"{row.origin}/{row.container}"
+        if place not in folders:
+            folders[place] = self._folder(session, row) or f"azureml://artifacts/{place}"
+        return f"{folders[place]}/{row.path}"
 
-    def _version(self, session: Session, row: ModelVersionRow) -> ModelVersion:
-        aliases = model_management.get_model(session, row.name).aliases
+    def _folder(self, session: Session, row: ModelVersionRow) -> str | None:
+        if row.origin != RUN_ORIGIN or not row.container.startswith("dcid."):
+            return None
+        run_id = row.container.removeprefix("dcid.")
+        try:
+            run = run_history.get_run(session, run_id)
+        except NotFound:
+            # Whoever registers by REST may name any container; it must not spoil the others.
+            return None
+        experiment = run_history.get_experiment_by_id(session, run.experiment_id)
+        return artifact_uri(self._workspace, experiment.name, run_id)
+
+    def _version(
+        self,
+        session: Session,
+        row: ModelVersionRow,
+        model: ModelRow | None = None,
+        folders: dict[str, str] | None = None,
+    ) -> ModelVersion:
+        aliases = (model or model_management.get_model(session, row.name)).aliases
         return ModelVersion(
             name=row.name,
             version=str(row.version),
@@ -316,7 +342,7 @@ class RegistryStore(AbstractStore):
             description=row.description or "",
             user_id=(row.created_by or {}).get("userName"),
             current_stage=row.stage,
-            source=row.source or self._address(session, row),
+            source=row.source or self._address(session, row, folders),
             run_id=row.run_id or "",
             run_link=row.run_link,
             tags=[ModelVersionTag(key, value or "") for key, value in row.tags.items()],
@@ -324,7 +350,11 @@ class RegistryStore(AbstractStore):
         )
 
     def _model(
-        self, session: Session, row: ModelRow, versions: list[ModelVersionRow] | None = None
+        self,
+        session: Session,
+        row: ModelRow,
+        versions: list[ModelVersionRow] | None = None,
+        folders: dict[str, str] | None = None,
     ) -> RegisteredModel:
         if versions is None:
             versions = model_management.all_versions(session, name=row.name)
@@ -337,7 +367,7 @@ class RegistryStore(AbstractStore):
             creation_timestamp=milliseconds(row.created),
             last_updated_timestamp=milliseconds(row.last_modified),
             description=row.description or "",
-            latest_versions=[self._version(session, one) for one in latest.values()],
+            latest_versions=[self._version(session, one, row, folders) for one in latest.values()],
             tags=[RegisteredModelTag(key, value or "") for key, value in row.tags.items()],
             aliases=[
                 RegisteredModelAlias(alias, str(version)) for alias, version in row.aliases.items()

@@ -9,8 +9,17 @@ from sqlalchemy.orm import Session
 
 from local_workspace.clock import iso, utc_now
 from local_workspace.errors import BadRequest, NotFound
+from local_workspace.services.artifact import artifact_path
 from local_workspace.services.run_history.experiments import text_map
 from local_workspace.store.tables.model_management import AssetRow
+
+
+def text_or_none(document: dict[str, Any], key: str) -> str | None:
+    """The text that `document` has under `key`, if any. Raises BadRequest for anything else."""
+    value = document.get(key)
+    if value is not None and not isinstance(value, str):
+        raise BadRequest(f"'{key}' must be text, not {value!r}.")
+    return value
 
 
 def create_asset(session: Session, document: dict[str, Any]) -> AssetRow:
@@ -26,7 +35,7 @@ def create_asset(session: Session, document: dict[str, Any]) -> AssetRow:
         asset_id=uuid.uuid4().hex,
         name=name,
         artifacts=artifacts,
-        run_id=document.get("runid"),
+        run_id=text_or_none(document, "runid"),
         tags=text_map(document.get("kvTags") or {}, "kvTags"),
         properties=text_map(document.get("properties") or {}, "properties"),
         meta=document.get("meta"),
@@ -54,7 +63,7 @@ def artifact_place(artifact: Any) -> tuple[str, str, str]:
             f"{artifact!r} is not an artifact of an asset: it needs a 'prefix' or an 'id' of the "
             "form origin/container/path."
         )
-    return parts[0], parts[1], parts[2].strip("/")
+    return parts[0], parts[1], artifact_path(parts[2])
 
 
 def asset_dto(row: AssetRow) -> dict[str, Any]:

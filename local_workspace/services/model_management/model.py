@@ -17,6 +17,8 @@ from local_workspace.store.tables.model_management import ModelRow, ModelVersion
 STAGES = ("None", "Staging", "Production", "Archived")
 # The SDK's own rule (`model_name_validation`): letters, digits, '-', '.' and '_', up to 255.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-._]{0,254}")
+# As many digits as every database keeps in an integer column.
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def model_not_found(name: str, version: int | str | None = None) -> NotFound:
@@ -33,6 +35,15 @@ def get_model(session: Session, name: str) -> ModelRow:
     return row
 
 
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise BadRequest(
+            f"'{name}' cannot be the name of a model: use 1 to 255 letters, digits, '-', '.' and "
+            "'_', and begin with a letter or a digit.",
+            inner_code="InvalidModelName",
+        )
+
+
 def new_model(
     session: Session,
     name: str,
@@ -41,12 +52,7 @@ def new_model(
     tags: Mapping[str, str] | None = None,
 ) -> ModelRow:
     """Make a model without versions. Raises Conflict when there is one, BadRequest for its name."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise BadRequest(
-            f"'{name}' cannot be the name of a model: use 1 to 255 letters, digits, '-', '.' and "
-            "'_', and begin with a letter or a digit.",
-            inner_code="InvalidModelName",
-        )
+    _check_name(name)
     if session.get(ModelRow, name) is not None:
         raise Conflict(f"There is a registered model '{name}' already.")
     now = utc_now()
@@ -65,8 +71,12 @@ def new_model(
 
 
 def ensure_model(session: Session, name: str) -> ModelRow:
-    """The model of that name, made when there is none. Raises BadRequest."""
-    return session.get(ModelRow, name) or new_model(session, name)
+    """The model of that name, made when there is none, and kept from other writers.
+
+    Raises BadRequest.
+    """
+    _check_name(name)
+    return session.get(ModelRow, name, with_for_update=True) or new_model(session, name)
 
 
 def rename_model(session: Session, name: str, new_name: str) -> ModelRow:
@@ -135,7 +145,7 @@ def add_version(
 
 def get_version(session: Session, name: str, version: int | str) -> ModelVersionRow:
     """A version of a model. Raises NotFound, also for a version that is no number."""
-    number = int(version) if str(version).isdigit() else None
+    number = int(version) if _NUMBER.fullmatch(str(version)) else None
     row = session.get(ModelVersionRow, (name, number)) if number is not None else None
     if row is None:
         raise model_not_found(name, version)
@@ -171,6 +181,7 @@ def delete_version(session: Session, name: str, version: int | str) -> None:
     model.aliases = {
         alias: number for alias, number in model.aliases.items() if number != row.version
     }
+    model.last_modified = utc_now()
     session.delete(row)
     session.flush()
 

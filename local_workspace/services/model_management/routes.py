@@ -76,7 +76,7 @@ def list_models(
     workspace: LocalWorkspace = Depends(get_workspace),
 ) -> JSONResponse:
     """List versions of models, newest first: filtered, page by page."""
-    if skip is not None and not skip.isdigit():
+    if skip is not None and not (skip.isascii() and skip.isdigit()):
         raise BadRequest(f"'{skip}' is not a continuation token of a list of models.")
     start = int(skip or 0)
     with workspace.database.read() as session:

@@ -9,7 +9,11 @@ from sqlalchemy.orm import Session
 
 from local_workspace.clock import iso, utc_now
 from local_workspace.errors import BadRequest
-from local_workspace.services.model_management.assets import artifact_place, get_asset
+from local_workspace.services.model_management.assets import (
+    artifact_place,
+    get_asset,
+    text_or_none,
+)
 from local_workspace.services.model_management.model import add_version
 from local_workspace.services.run_history.experiments import text_map
 from local_workspace.store.tables.model_management import ModelVersionRow
@@ -62,47 +66,67 @@ def register(session: Session, document: Any, created_by: dict[str, Any]) -> Mod
         document.get("name"),
         artifact_place(asset.artifacts[0]),
         asset_id=asset.asset_id,
-        description=document.get("description"),
+        description=text_or_none(document, "description"),
         tags=text_map(document.get("kvTags") or {}, "kvTags"),
         properties=text_map(document.get("properties") or {}, "properties"),
-        run_id=document.get("runId"),
-        experiment_name=document.get("experimentName"),
-        mime_type=document.get("mimeType") or "application/json",
+        run_id=text_or_none(document, "runId"),
+        experiment_name=text_or_none(document, "experimentName"),
+        mime_type=text_or_none(document, "mimeType") or "application/json",
         # The SDK says Custom when nothing is said.
-        framework=document.get("framework") or "Custom",
-        framework_version=document.get("frameworkVersion"),
+        framework=text_or_none(document, "framework") or "Custom",
+        framework_version=text_or_none(document, "frameworkVersion"),
         unpack=bool(document.get("unpack")),
-        datasets=document.get("datasets") or [],
-        sample_input=document.get("sampleInputData"),
-        sample_output=document.get("sampleOutputData"),
-        resources=document.get("resourceRequirements"),
+        datasets=_datasets(document.get("datasets")),
+        sample_input=text_or_none(document, "sampleInputData"),
+        sample_output=text_or_none(document, "sampleOutputData"),
+        resources=_resources(document.get("resourceRequirements")),
         created_by=created_by,
     )
 
 
 def patch(row: ModelVersionRow, operations: Any) -> None:
     """Apply the SDK's JSON patch. Raises BadRequest; properties are added to, never changed."""
-    if not isinstance(operations, list):
+    if not isinstance(operations, list) or not all(isinstance(one, dict) for one in operations):
         raise BadRequest("The body must be a list of operations with 'op', 'path' and 'value'.")
     for operation in operations:
         path, value = operation.get("path"), operation.get("value")
         if path == "/kvTags":
             row.tags = text_map(value or {}, "kvTags")
         elif path == "/description":
-            row.description = value
+            row.description = text_or_none(operation, "value")
         elif path == "/properties":
             row.properties = _with_properties(row, text_map(value or {}, "properties"))
         elif path == "/datasets":
-            row.datasets = [*row.datasets, *(one for one in value or [] if one not in row.datasets)]
+            added = (one for one in _datasets(value) if one not in row.datasets)
+            row.datasets = [*row.datasets, *added]
         elif path == "/sampleInputData":
-            row.sample_input = value
+            row.sample_input = text_or_none(operation, "value")
         elif path == "/sampleOutputData":
-            row.sample_output = value
+            row.sample_output = text_or_none(operation, "value")
         elif path == "/resourceRequirements":
-            row.resources = value
+            row.resources = _resources(value)
         else:
             raise BadRequest(f"The part '{path}' of a model cannot be changed.")
     row.last_modified = utc_now()
+
+
+def _datasets(value: Any) -> list[dict[str, str]]:
+    # One entry that is none of these would spoil every list of models it is in.
+    given = [] if value is None else value
+    if not isinstance(given, list):
+        raise BadRequest("The 'datasets' of a model must be a list.")
+    for one in given:
+        if not isinstance(one, dict) or not all(
+            isinstance(one.get(key), str) for key in ("name", "id")
+        ):
+            raise BadRequest(f"{one!r} is not a dataset of a model: it needs a 'name' and an 'id'.")
+    return given
+
+
+def _resources(value: Any) -> dict[str, Any] | None:
+    if value is not None and not isinstance(value, dict):
+        raise BadRequest("The 'resourceRequirements' of a model must be a JSON object.")
+    return value
 
 
 def _with_properties(row: ModelVersionRow, given: dict[str, str | None]) -> dict[str, str | None]:
