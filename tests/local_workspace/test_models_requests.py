@@ -2,8 +2,8 @@
 
 import pytest
 import requests
-from azureml.core import Model
-from azureml.exceptions import WebserviceException
+from azureml.core import Experiment, Model
+from azureml.exceptions import ModelPathNotFoundException, WebserviceException
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +86,21 @@ def test_tokens_of_pages_that_are_none(call):
 def test_a_version_no_database_could_keep(ws, registered):
     with pytest.raises(WebserviceException, match="not found"):
         Model(ws, "requested", version=10**30)
+
+
+def test_a_model_has_no_files_of_its_neighbours(ws, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = Experiment(ws, "neighbours").start_logging(snapshot_directory=None)
+    for name in ("m.pkl", "m.pkl.bak", "model/w", "model_2/w"):
+        path = tmp_path / "files" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+        run.upload_file(f"outputs/{name}", str(path))
+    run.complete()
+    file = run.register_model("neighbour-file", "outputs/m.pkl")
+    assert file.download("one") == "one/m.pkl"
+    assert list(file.get_sas_urls()) == ["m.pkl"]
+    folder = run.register_model("neighbour-folder", "outputs/model")
+    assert list(folder.get_sas_urls()) == ["model/w"]
+    with pytest.raises(ModelPathNotFoundException, match="outputs/mod "):
+        run.register_model("neighbour-none", "outputs/mod")

@@ -57,9 +57,14 @@ def artifact_page(
 def content_page(
     workspace: LocalWorkspace, origin: str, container: str, prefix: str, continuation: str | None
 ) -> dict[str, Any]:
-    """A page of addresses to read artifacts from."""
+    """A page of addresses to read artifacts from: those of the file `prefix`, or of that folder.
+
+    Only whole names count: the SDK asks so for the files of a model, and `model` has none of
+    `model_2`.
+    """
+    folder = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
     artifacts, following = model.page_of_artifacts(
-        workspace, origin, container, prefix, continuation or ""
+        workspace, origin, container, folder, continuation or ""
     )
     return {
         "value": [content_dto(workspace, a.origin, a.container, a.path) for a in artifacts],
