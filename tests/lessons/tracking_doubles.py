@@ -55,13 +55,19 @@ class RunsInMlflow(RunsInMemory):
 
 @contextlib.contextmanager
 def mlflow_at_rest():
-    """Afterwards MLflow has forgotten where it logged, and to which run."""
+    """Before and afterwards MLflow has forgotten where it logged, and to which run."""
+    _forget()
     try:
         yield
     finally:
-        mlflow.sklearn.autolog(disable=True)
-        while mlflow.active_run() is not None:
-            mlflow.end_run()
-        mlflow.set_tracking_uri("")
-        # set_experiment() has no counterpart.
-        fluent._active_experiment_id = None
+        _forget()
+
+
+def _forget():
+    mlflow.sklearn.autolog(disable=True)
+    while mlflow.active_run() is not None:
+        mlflow.end_run()
+    mlflow.set_tracking_uri("")
+    # set_experiment() has no counterpart, and leaves a variable behind, too.
+    fluent._active_experiment_id = None
+    os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
