@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 # Each has a `router`. The order is that of the support matrix.
 SERVICES = (
-    "services.cloud",
+    "services.cloud.routes",
     "services.arm",
     "services.datastore.routes",
     "services.dataset.routes",

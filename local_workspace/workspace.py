@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from local_workspace.events import EventBus
 from local_workspace.identity.tokens import TokenIssuer
 from local_workspace.paths import Paths
 from local_workspace.services.blob import BlobStore
@@ -11,7 +12,29 @@ from local_workspace.settings import Settings
 from local_workspace.store.database import Database
 
 if TYPE_CHECKING:
-    from local_workspace.engine.dispatcher import Engine
+    from local_workspace.engines.jobs.engine import Engine
+
+
+class Engines:
+    """The engines of a workspace by their names: `workspace.engines.jobs`.
+
+    A service says in a Protocol of its own what it asks of one.
+    """
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Any] = {}
+
+    def add(self, name: str, engine: Any) -> None:
+        """Have an engine found under `name`."""
+        self._by_name[name] = engine
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise AttributeError(
+                f"This workspace has no engine '{name}': local_workspace/startup.py starts engines."
+            ) from None
 
 
 class LocalWorkspace:
@@ -21,7 +44,11 @@ class LocalWorkspace:
         self.paths = paths
         self.settings = settings
         self.port = port
-        self.database = Database(settings.database_url or f"sqlite:///{paths.database}")
+        self.events = EventBus()
+        self.engines = Engines()
+        self.database = Database(
+            settings.database_url or f"sqlite:///{paths.database}", self.events.publish
+        )
         self.tokens = TokenIssuer(settings)
         self.blobs = BlobStore(paths.blobs)
         self._engine: Engine | None = None
@@ -66,7 +93,7 @@ class LocalWorkspace:
     def start(self) -> None:
         """Make what a new workspace has on Azure from its first day."""
         # Imported here: the services know the workspace, not the other way round.
-        from local_workspace.engine.dispatcher import Engine
+        from local_workspace.engines.jobs.engine import Engine
         from local_workspace.services.artifact import ensure_artifact_store
         from local_workspace.services.compute import reset_nodes
         from local_workspace.services.content import ensure_snapshot_store

@@ -59,7 +59,7 @@ def _run_with_data(specification: dict, result: dict[str, object]) -> int:
     inputs, outputs = specification["inputs"], specification["outputs"]
     if not inputs and not outputs:
         return _run(specification, result)
-    data = _beside("data")
+    data = _beside("datasets")
     code = 0
     try:
         with data.inputs_in_place(inputs):

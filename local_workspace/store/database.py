@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
+from local_workspace.events import Event, told
 from local_workspace.store import tables  # noqa: F401  (makes Base know every table)
 from local_workspace.store.base import Base
 
@@ -36,10 +37,14 @@ class Database:
     """Sessions on the records of one workspace.
 
     `read()` sees one consistent state. `write()` is one transaction: all of it is kept, or none,
-    also when the process is killed half-way.
+    also when the process is killed half-way. What `events.tell` noted in it goes to `publish` after
+    the commit.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, publish: Callable[[list[Event]], None] = lambda _events: None
+    ) -> None:
+        self._publish = publish
         self._sqlite = url.startswith("sqlite")
         options: dict[str, Any] = {
             "future": True,
@@ -75,6 +80,7 @@ class Database:
             session.begin(),
         ):
             yield session
+        self._publish(told(session))
 
     def close(self) -> None:
         """Give every connection back."""

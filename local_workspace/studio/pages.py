@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from local_workspace.errors import Forbidden, NotFound, ServiceError, Unauthorized
 from local_workspace.http import raw_body, the_workspace
+from local_workspace.identity.sign_in import form_token, is_form_token, session_of
 from local_workspace.studio.rendering import page
-from local_workspace.studio.sign_in import form_token, is_form_token, session_of
 from local_workspace.workspace import LocalWorkspace
 
 

@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 
 from local_workspace.errors import NotFound
 from local_workspace.http import raw_body, the_workspace
+from local_workspace.identity.sign_in import Tickets, end_session, signed_in, start_session
 from local_workspace.services import run_history
 from local_workspace.studio import assets, model_routes, run_routes
 from local_workspace.studio.pages import (
@@ -23,7 +24,6 @@ from local_workspace.studio.pages import (
 )
 from local_workspace.studio.rendering import STATIC, address, page
 from local_workspace.studio.runs import newest_runs
-from local_workspace.studio.sign_in import Tickets, end_session, signed_in, start_session
 from local_workspace.studio.ticket_page import ticket_page
 from local_workspace.workspace import LocalWorkspace
 

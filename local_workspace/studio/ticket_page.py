@@ -10,11 +10,11 @@ import os
 from html import escape
 from pathlib import Path
 
+from local_workspace.identity.sign_in import Tickets
 from local_workspace.identity.tokens import TokenIssuer
 from local_workspace.paths import Paths
 from local_workspace.process import ServerState
 from local_workspace.settings import Settings
-from local_workspace.studio.sign_in import Tickets
 
 _PAGE = """<!doctype html>
 <html lang="en">

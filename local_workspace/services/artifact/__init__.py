@@ -1,6 +1,6 @@
 """Artifacts: the files of runs and models. The routes are in the module `routes`."""
 
-from local_workspace.services.artifact.model import (
+from local_workspace.services.artifact.records import (
     ARTIFACT_CONTAINER,
     RUN_ORIGIN,
     Artifact,

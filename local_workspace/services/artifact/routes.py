@@ -16,7 +16,7 @@ from local_workspace.http import (
     raw_body,
     sdk,
 )
-from local_workspace.services.artifact import model, wire
+from local_workspace.services.artifact import records, wire
 from local_workspace.workspace import LocalWorkspace
 
 router = APIRouter(prefix="/artifact/v2.0" + WORKSPACE_SCOPE + "/artifacts", tags=["artifact"])
@@ -57,8 +57,8 @@ def create_artifact(
         isinstance(body.get(name), str) for name in ("origin", "container", "path")
     ):
         raise BadRequest("The body must have 'origin', 'container' and 'path'.")
-    model.ensure_artifact_store(workspace)
-    return JSONResponse(model.artifact_dto(body["origin"], body["container"], body["path"], None))
+    records.ensure_artifact_store(workspace)
+    return JSONResponse(records.artifact_dto(body["origin"], body["container"], body["path"], None))
 
 
 @router.get("/metadata/{origin}/{container}/{path:path}", openapi_extra=sdk(_READ))
@@ -66,8 +66,8 @@ def get_artifact(
     origin: str, container: str, path: str, workspace: LocalWorkspace = Depends(get_workspace)
 ) -> JSONResponse:
     """Describe an artifact."""
-    found = model.get_artifact(workspace, origin, container, path)
-    return JSONResponse(model.artifact_dto(origin, container, found.path, found.blob))
+    found = records.get_artifact(workspace, origin, container, path)
+    return JSONResponse(records.artifact_dto(origin, container, found.path, found.blob))
 
 
 @router.delete("/metadata/{origin}/{container}/{path:path}", openapi_extra=sdk("Artifact service"))
@@ -75,7 +75,7 @@ def delete_artifact(
     origin: str, container: str, path: str, workspace: LocalWorkspace = Depends(get_workspace)
 ) -> Response:
     """Delete an artifact."""
-    model.delete_artifact(workspace, origin, container, path)
+    records.delete_artifact(workspace, origin, container, path)
     return Response(status_code=200)
 
 
@@ -105,7 +105,7 @@ def address_to_write(
     origin: str, container: str, path: str, workspace: LocalWorkspace = Depends(get_workspace)
 ) -> JSONResponse:
     """Give the address to stream an artifact to."""
-    model.ensure_artifact_store(workspace)
+    records.ensure_artifact_store(workspace)
     return JSONResponse(
         wire.content_dto(workspace, origin, container, path, wire.WRITE, quoted=False)
     )
@@ -116,9 +116,9 @@ def download(
     origin: str, container: str, path: str, workspace: LocalWorkspace = Depends(get_workspace)
 ) -> FileResponse:
     """Send the content of an artifact."""
-    found = model.get_artifact(workspace, origin, container, path)
+    found = records.get_artifact(workspace, origin, container, path)
     file = workspace.blobs.path_of(
-        workspace.settings.storage_account, model.ARTIFACT_CONTAINER, found.blob.name
+        workspace.settings.storage_account, records.ARTIFACT_CONTAINER, found.blob.name
     )
     return FileResponse(file, media_type=found.blob.content_type)
 
@@ -136,15 +136,15 @@ def upload(
     """Take the content of an artifact, or more of it."""
     if append:
         present = 0
-        for artifact in model.list_artifacts(workspace, origin, container, path):
-            if artifact.path == model.artifact_path(path):
+        for artifact in records.list_artifacts(workspace, origin, container, path):
+            if artifact.path == records.artifact_path(path):
                 present = artifact.blob.size
         if index is not None and index != present:
             raise BadRequest(f"The artifact has {present} bytes: nothing can be added at {index}.")
-        found = model.append_artifact(workspace, origin, container, path, body)
+        found = records.append_artifact(workspace, origin, container, path, body)
     else:
-        found = model.write_artifact(workspace, origin, container, path, body)
-    return JSONResponse(model.artifact_dto(origin, container, found.path, found.blob))
+        found = records.write_artifact(workspace, origin, container, path, body)
+    return JSONResponse(records.artifact_dto(origin, container, found.path, found.blob))
 
 
 @router.get("/{origin}/{container}", openapi_extra=sdk("Run.get_file_names"))

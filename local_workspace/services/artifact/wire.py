@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from local_workspace.errors import BadRequest, Conflict, ServiceError, error_body
-from local_workspace.services.artifact import model
+from local_workspace.services.artifact import records
 from local_workspace.workspace import LocalWorkspace
 
 WRITE = "racw"
@@ -22,7 +22,7 @@ def content_dto(
 ) -> dict[str, Any]:
     """Where the content of an artifact is, with a signature to read or write it."""
     return {
-        "contentUri": model.artifact_url(
+        "contentUri": records.artifact_url(
             workspace, origin, container, path, permissions, quoted=quoted
         ),
         "origin": origin,
@@ -36,7 +36,7 @@ def content_of_existing(
     workspace: LocalWorkspace, origin: str, container: str, path: str
 ) -> dict[str, Any]:
     """Where to read an artifact. Raises NotFound."""
-    found = model.get_artifact(workspace, origin, container, path)
+    found = records.get_artifact(workspace, origin, container, path)
     return content_dto(workspace, origin, container, found.path)
 
 
@@ -44,11 +44,11 @@ def artifact_page(
     workspace: LocalWorkspace, origin: str, container: str, prefix: str, continuation: str | None
 ) -> dict[str, Any]:
     """A page of artifacts."""
-    artifacts, following = model.page_of_artifacts(
+    artifacts, following = records.page_of_artifacts(
         workspace, origin, container, prefix, continuation or ""
     )
     return {
-        "value": [model.artifact_dto(a.origin, a.container, a.path, a.blob) for a in artifacts],
+        "value": [records.artifact_dto(a.origin, a.container, a.path, a.blob) for a in artifacts],
         "continuationToken": following,
         "nextLink": None,
     }
@@ -63,7 +63,7 @@ def content_page(
     `model_2`.
     """
     folder = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
-    artifacts, following = model.page_of_artifacts(
+    artifacts, following = records.page_of_artifacts(
         workspace, origin, container, folder, continuation or ""
     )
     return {
@@ -83,7 +83,7 @@ def created(
     entries = body.get("paths") if isinstance(body, dict) else None
     if not isinstance(entries, list):
         raise BadRequest("The body must have 'paths', a list of objects with 'path'.")
-    model.ensure_artifact_store(workspace)
+    records.ensure_artifact_store(workspace)
     artifacts: dict[str, Any] = {}
     contents: dict[str, Any] = {}
     errors: dict[str, Any] = {}
@@ -92,15 +92,15 @@ def created(
         if not isinstance(path, str):
             raise BadRequest("Each of 'paths' must have a 'path'.")
         try:
-            if model.artifact_exists(workspace, origin, container, path):
+            if records.artifact_exists(workspace, origin, container, path):
                 # Azure's words. Artifacts are written once: the clients upload with the condition
                 # that there is no such blob, and would otherwise fail later and less clearly.
                 raise Conflict(
                     f"Resource Conflict: ArtifactId "
-                    f"{model.artifact_id(origin, container, path)} already exists."
+                    f"{records.artifact_id(origin, container, path)} already exists."
                 )
             contents[path] = content_dto(workspace, origin, container, path, WRITE, quoted=quoted)
-            artifacts[path] = model.artifact_dto(origin, container, path, None)
+            artifacts[path] = records.artifact_dto(origin, container, path, None)
         except ServiceError as error:
             errors[path] = error_body(error)
     return {

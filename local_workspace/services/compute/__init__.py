@@ -1,6 +1,6 @@
 """Compute targets: AmlCompute clusters, their nodes, VM sizes, usages and quotas."""
 
-from local_workspace.services.compute.model import (
+from local_workspace.services.compute.records import (
     Node,
     find_compute,
     get_compute,

@@ -16,7 +16,7 @@ from local_workspace.http import (
     sdk,
     the_workspace,
 )
-from local_workspace.services.compute import model, quotas, wire
+from local_workspace.services.compute import quotas, records, wire
 from local_workspace.services.compute.rules import check_kind
 from local_workspace.services.compute.vm_sizes import vm_sizes
 from local_workspace.store.tables.compute import ComputeOperationRow
@@ -62,7 +62,7 @@ def _later(workspace: LocalWorkspace, row: ComputeOperationRow) -> dict[str, str
 def list_computes(workspace: LocalWorkspace = Depends(get_workspace)) -> JSONResponse:
     """List the compute targets."""
     with workspace.database.read() as session:
-        rows = model.list_computes(session)
+        rows = records.list_computes(session)
     return JSONResponse({"value": [wire.compute_resource(workspace, row) for row in rows]})
 
 
@@ -71,7 +71,7 @@ def list_computes(workspace: LocalWorkspace = Depends(get_workspace)) -> JSONRes
 def get_compute(name: str, workspace: LocalWorkspace = Depends(get_workspace)) -> JSONResponse:
     """Describe a compute target, its nodes counted by state."""
     with workspace.database.read() as session:
-        row = model.get_compute(session, name)
+        row = records.get_compute(session, name)
     return JSONResponse(wire.compute_resource(workspace, row))
 
 
@@ -81,7 +81,7 @@ def put_compute(
 ) -> JSONResponse:
     """Make an AmlCompute cluster, or change the scale of the one there is."""
     with workspace.database.write() as session:
-        row, operation, is_new = model.put_compute(session, workspace.settings, name, body)
+        row, operation, is_new = records.put_compute(session, workspace.settings, name, body)
     return JSONResponse(
         wire.compute_resource(workspace, row),
         status_code=201 if is_new else 200,
@@ -112,7 +112,7 @@ def update_compute(
         except ValueError as error:
             raise BadRequest("The body must be a JSON object with 'properties'.") from error
     with workspace.database.write() as session:
-        row, operation = model.update_compute(session, workspace.settings, name, body)
+        row, operation = records.update_compute(session, workspace.settings, name, body)
     return JSONResponse(wire.compute_resource(workspace, row), headers=_later(workspace, operation))
 
 
@@ -124,7 +124,7 @@ def delete_compute(
 ) -> JSONResponse:
     """Delete a cluster."""
     with workspace.database.write() as session:
-        operation = model.delete_compute(session, name, underlyingResourceAction)
+        operation = records.delete_compute(session, name, underlyingResourceAction)
     return JSONResponse(None, status_code=202, headers=_later(workspace, operation))
 
 
@@ -134,7 +134,7 @@ def delete_compute(
 def list_nodes(name: str, workspace: LocalWorkspace = Depends(get_workspace)) -> JSONResponse:
     """List the nodes of a cluster, each with its state and its run."""
     with workspace.database.read() as session:
-        row = model.get_compute(session, name)
+        row = records.get_compute(session, name)
     return JSONResponse({"nodes": row.nodes})
 
 
@@ -147,7 +147,7 @@ def get_operation(
 ) -> JSONResponse:
     """Say how far a creation, update or deletion is."""
     with workspace.database.read() as session:
-        row = model.get_operation(session, operation_id)
+        row = records.get_operation(session, operation_id)
     return JSONResponse(wire.operation(row))
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from local_workspace.clock import iso
-from local_workspace.services.compute.model import NODE_STATES
+from local_workspace.services.compute.records import NODE_STATES
 from local_workspace.store.tables.compute import ComputeOperationRow, ComputeRow
 from local_workspace.workspace import LocalWorkspace
 

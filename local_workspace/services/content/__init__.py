@@ -1,6 +1,6 @@
 """Snapshots of project folders. The routes are in the module `routes`."""
 
-from local_workspace.services.content.model import (
+from local_workspace.services.content.records import (
     create_snapshot,
     ensure_snapshot_store,
     files_of,

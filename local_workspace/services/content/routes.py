@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 
 from local_workspace.errors import BadRequest, NotImplementedHere
 from local_workspace.http import WORKSPACE_SCOPE, JSONResponse, get_workspace, json_body, sdk
-from local_workspace.services.content import model
+from local_workspace.services.content import records
 from local_workspace.workspace import LocalWorkspace
 
 router = APIRouter(tags=["content"])
@@ -21,7 +21,7 @@ _SUBMIT = "Experiment.submit, Experiment.start_logging(snapshot_directory=...)"
 @router.get(_V1 + "/latest/metadata", openapi_extra=sdk(_SUBMIT))
 def latest_snapshot(workspace: LocalWorkspace = Depends(get_workspace)) -> JSONResponse:
     """Give an empty tree to compare with, so that a client without a cache sends all its files."""
-    return JSONResponse({"id": model.NO_SNAPSHOT, "root": _empty_tree()})
+    return JSONResponse({"id": records.NO_SNAPSHOT, "root": _empty_tree()})
 
 
 def _empty_tree() -> dict[str, Any]:
@@ -46,7 +46,7 @@ def addresses_to_upload(
     names = body.get("FileNames") if isinstance(body, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise BadRequest("The body must have 'FileNames', a list of paths.")
-    return JSONResponse({"fileNodes": model.upload_addresses(workspace, names)})
+    return JSONResponse({"fileNodes": records.upload_addresses(workspace, names)})
 
 
 @router.post(_V2 + "/{snapshot_id}", openapi_extra=sdk(_SUBMIT))
@@ -58,7 +58,7 @@ def create_snapshot(
     """Make a snapshot from its parent and the uploaded files."""
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object.")
-    row = model.create_snapshot(workspace, snapshot_id, body)
+    row = records.create_snapshot(workspace, snapshot_id, body)
     return JSONResponse({"id": row.snapshot_id, "root": row.tree})
 
 
@@ -68,7 +68,7 @@ def zip_snapshot(
     snapshot_id: str, workspace: LocalWorkspace = Depends(get_workspace)
 ) -> JSONResponse:
     """Give the address to download a snapshot from as a zip file."""
-    return JSONResponse({"zipSasUri": model.zip_address(workspace, snapshot_id)})
+    return JSONResponse({"zipSasUri": records.zip_address(workspace, snapshot_id)})
 
 
 @router.get(_V1 + "/{snapshot_id}/metadata", openapi_extra=sdk("Run.get_snapshot_id"))
@@ -78,7 +78,7 @@ def describe_snapshot(
 ) -> JSONResponse:
     """Give the tree of a snapshot."""
     with workspace.database.read() as session:
-        row = model.get_snapshot(session, snapshot_id)
+        row = records.get_snapshot(session, snapshot_id)
         return JSONResponse({"id": row.snapshot_id, "root": row.tree})
 
 

@@ -1,7 +1,7 @@
 """Datasets: saved definitions, and the names and versions under which they are registered."""
 
-from local_workspace.services.dataset.definition import Definition, definition_of
-from local_workspace.services.dataset.model import (
+from local_workspace.services.dataset.parsing import Definition, definition_of
+from local_workspace.services.dataset.records import (
     ensure_saved,
     get_registered,
     get_saved,

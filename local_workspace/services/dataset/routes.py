@@ -16,9 +16,9 @@ from local_workspace.http import (
     json_body,
     sdk,
 )
-from local_workspace.services.dataset import model
-from local_workspace.services.dataset.definition import definition_of
-from local_workspace.services.dataset.model import Registered
+from local_workspace.services.dataset import records
+from local_workspace.services.dataset.parsing import definition_of
+from local_workspace.services.dataset.records import Registered
 from local_workspace.store.tables.dataset import SavedDatasetRow
 from local_workspace.workspace import LocalWorkspace
 
@@ -96,13 +96,13 @@ def list_datasets(
     search: str | None = Query(None, alias="searchText"),
     include_invisible: bool = Query(False, alias="includeInvisible"),
     continuation: str | None = Query(None, alias="continuationToken"),
-    page_size: int = Query(model.PAGE_SIZE, ge=1, le=1000, alias="pageSize"),
+    page_size: int = Query(records.PAGE_SIZE, ge=1, le=1000, alias="pageSize"),
     workspace: LocalWorkspace = Depends(get_workspace),
 ) -> JSONResponse:
     """List the latest version of every registered dataset, page by page."""
     with workspace.database.read() as session:
         # One more than a page tells whether there is a next one.
-        rows = model.list_datasets(
+        rows = records.list_datasets(
             session,
             continuation,
             page_size + 1,
@@ -132,7 +132,7 @@ def register_dataset(
     definition = definition_of(
         body.get("datasetType"), latest.get("dataflow"), latest.get("properties")
     )
-    registered = model.register_dataset(
+    registered = records.register_dataset(
         workspace.database,
         body.get("name"),
         definition,
@@ -154,7 +154,7 @@ def get_dataset_by_name(
 ) -> JSONResponse:
     """Give a version of a registered dataset, or the latest one."""
     with workspace.database.read() as session:
-        found = model.get_registered(session, model.find_dataset(session, name), version)
+        found = records.get_registered(session, records.find_dataset(session, name), version)
     return JSONResponse(dataset_dto(found))
 
 
@@ -164,7 +164,7 @@ def get_datasets_by_saved_id(
 ) -> JSONResponse:
     """Give the registered version that has this id, or an empty list."""
     with workspace.database.read() as session:
-        found = model.registration_of(session, saved_id)
+        found = records.registration_of(session, saved_id)
     return JSONResponse({"value": [dataset_dto(found)] if found else [], "continuationToken": None})
 
 
@@ -174,7 +174,7 @@ def get_dataset(
 ) -> JSONResponse:
     """Give the latest version of a dataset by the id of its registration."""
     with workspace.database.read() as session:
-        found = model.get_registered(session, model.get_dataset(session, dataset_id))
+        found = records.get_registered(session, records.get_dataset(session, dataset_id))
     return JSONResponse(dataset_dto(found))
 
 
@@ -188,14 +188,14 @@ def update_dataset(
     body = _object(body)
     version = (body.get("latest") or {}).get("versionId")
     with workspace.database.write() as session:
-        row = model.update_dataset(
+        row = records.update_dataset(
             session,
             dataset_id,
             description=body.get("description"),
             tags=body.get("tags"),
             is_visible=body.get("isVisible"),
         )
-        found = model.get_registered(session, row, version)
+        found = records.get_registered(session, row, version)
     return JSONResponse(dataset_dto(found))
 
 
@@ -203,7 +203,7 @@ def update_dataset(
 def unregister_dataset(name: str, workspace: LocalWorkspace = Depends(get_workspace)) -> Response:
     """Forget a registered dataset with all its versions; its data stay."""
     with workspace.database.write() as session:
-        model.unregister_dataset(session, name)
+        records.unregister_dataset(session, name)
     return Response(status_code=200)
 
 
@@ -213,7 +213,7 @@ def list_definitions(
 ) -> JSONResponse:
     """List all versions of a registered dataset."""
     with workspace.database.read() as session:
-        versions = model.list_versions(session, model.get_dataset(session, dataset_id))
+        versions = records.list_versions(session, records.get_dataset(session, dataset_id))
     return JSONResponse(
         {"value": [definition_dto(version) for version in versions], "continuationToken": None}
     )
@@ -246,7 +246,7 @@ def ensure_saved(
         body.get("datasetType"), body.get("dataflowJson"), body.get("properties")
     )
     with workspace.database.write() as session:
-        row = model.ensure_saved(session, definition)
+        row = records.ensure_saved(session, definition)
     return JSONResponse(saved_dto(row))
 
 
@@ -254,7 +254,7 @@ def ensure_saved(
 def get_saved(saved_id: str, workspace: LocalWorkspace = Depends(get_workspace)) -> JSONResponse:
     """Give a saved dataset by its id."""
     with workspace.database.read() as session:
-        row = model.get_saved(session, saved_id)
+        row = records.get_saved(session, saved_id)
     return JSONResponse(saved_dto(row))
 
 
@@ -275,7 +275,7 @@ def get_data_version(
                 code="UserError",
                 inner_code="DatasetNotFound",
             )
-        row = model.get_saved(session, name[len(_UNREGISTERED) :])
+        row = records.get_saved(session, name[len(_UNREGISTERED) :])
     return JSONResponse(
         {
             "legacyDataflow": row.rs_dataflow,

@@ -1,6 +1,6 @@
 """Datastores: named addresses of storage, with what is needed to reach it."""
 
-from local_workspace.services.datastore.model import (
+from local_workspace.services.datastore.records import (
     default_datastore,
     ensure_default_datastores,
     get_datastore,

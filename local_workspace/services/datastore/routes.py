@@ -15,8 +15,8 @@ from local_workspace.http import (
     json_body,
     sdk,
 )
-from local_workspace.services.datastore import model
-from local_workspace.services.datastore.validation import ACCOUNT_KEY, SAS
+from local_workspace.services.datastore import records
+from local_workspace.services.datastore.parsing import ACCOUNT_KEY, SAS
 from local_workspace.store.tables.datastore import DatastoreRow
 from local_workspace.workspace import LocalWorkspace
 
@@ -67,7 +67,7 @@ def datastore_dto(
 def list_datastores(
     names: str | None = Query(None, alias="dataStoreNames"),
     continuation: str | None = Query(None, alias="continuationToken"),
-    count: int = Query(model.PAGE_SIZE, ge=1, le=1000),
+    count: int = Query(records.PAGE_SIZE, ge=1, le=1000),
     include_secret: bool = Query(False, alias="includeSecret"),
     workspace: LocalWorkspace = Depends(get_workspace),
 ) -> JSONResponse:
@@ -75,7 +75,7 @@ def list_datastores(
     wanted = names.split(",") if names else None
     with workspace.database.read() as session:
         # One more than a page tells whether there is a next one.
-        rows = model.list_datastores(session, continuation, count + 1, wanted)
+        rows = records.list_datastores(session, continuation, count + 1, wanted)
     page = rows[:count]
     return JSONResponse(
         {
@@ -93,13 +93,13 @@ def register_datastore(
     body: Any = Depends(json_body),
 ) -> Response:
     """Register a blob container with its account key or a SAS, both of which are checked."""
-    row = model.datastore_of(body)
+    row = records.datastore_of(body)
     with workspace.database.read() as session:
         # Before a container is made for it.
-        model.check_name_is_free(session, row.name)
-    model.validate(workspace, row, create_container=create_if_not_exists, skip=skip_validation)
+        records.check_name_is_free(session, row.name)
+    records.validate(workspace, row, create_container=create_if_not_exists, skip=skip_validation)
     with workspace.database.write() as session:
-        model.register_datastore(session, row)
+        records.register_datastore(session, row)
     return Response(status_code=200)
 
 
@@ -111,7 +111,7 @@ def get_datastore(
 ) -> JSONResponse:
     """Describe a datastore, with what is needed to reach its data."""
     with workspace.database.read() as session:
-        row = model.get_datastore(session, name)
+        row = records.get_datastore(session, name)
     return JSONResponse(datastore_dto(workspace, row, include_secret))
 
 
@@ -127,10 +127,10 @@ def update_datastore(
     body: Any = Depends(json_body),
 ) -> Response:
     """Replace a datastore, for example its key."""
-    row = model.datastore_of(body, name)
-    model.validate(workspace, row, create_container=create_if_not_exists, skip=skip_validation)
+    row = records.datastore_of(body, name)
+    records.validate(workspace, row, create_container=create_if_not_exists, skip=skip_validation)
     with workspace.database.write() as session:
-        model.update_datastore(session, row)
+        records.update_datastore(session, row)
     return Response(status_code=200)
 
 
@@ -138,7 +138,7 @@ def update_datastore(
 def delete_datastore(name: str, workspace: LocalWorkspace = Depends(get_workspace)) -> Response:
     """Forget a datastore; its data stay."""
     with workspace.database.write() as session:
-        found = model.delete_datastore(session, name)
+        found = records.delete_datastore(session, name)
     return Response(status_code=200 if found else 204)
 
 
@@ -149,7 +149,7 @@ def get_default_datastore(
 ) -> JSONResponse:
     """Describe the default datastore."""
     with workspace.database.read() as session:
-        row = model.default_datastore(session)
+        row = records.default_datastore(session)
     return JSONResponse(datastore_dto(workspace, row, include_secret))
 
 
@@ -162,5 +162,5 @@ def set_default_datastore(
 ) -> Response:
     """Make a datastore the default."""
     with workspace.database.write() as session:
-        model.set_default_datastore(session, name)
+        records.set_default_datastore(session, name)
     return Response(status_code=200)

@@ -2,12 +2,12 @@
 
 from local_workspace.services.environment.builds import close_open_builds
 from local_workspace.services.environment.curated import ensure_curated_environments
-from local_workspace.services.environment.model import (
+from local_workspace.services.environment.private_packages import with_files_of_private_packages
+from local_workspace.services.environment.records import (
     get_environment,
     list_environments,
     register_environment,
 )
-from local_workspace.services.environment.private_packages import with_files_of_private_packages
 
 __all__ = [
     "close_open_builds",

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import select
 
 from local_workspace.clock import utc_now
-from local_workspace.engine.environments import EnvironmentBuilder, EnvironmentBuildError
+from local_workspace.engines.environments.builder import EnvironmentBuilder, EnvironmentBuildError
 from local_workspace.errors import BadRequest, NotFound
 from local_workspace.services.artifact import append_artifact, artifact_url
-from local_workspace.services.environment.model import get_environment
 from local_workspace.services.environment.private_packages import with_files_of_private_packages
+from local_workspace.services.environment.records import get_environment
 from local_workspace.store.tables.environment import EnvironmentBuildRow
 from local_workspace.workspace import LocalWorkspace
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_workspace.services.environment.model import (
+from local_workspace.services.environment.records import (
     LATEST,
     definition_of,
     get_environment,

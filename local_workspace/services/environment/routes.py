@@ -16,7 +16,7 @@ from local_workspace.http import (
     sdk,
 )
 from local_workspace.services.compute import find_compute
-from local_workspace.services.environment import builds, model
+from local_workspace.services.environment import builds, records
 from local_workspace.store.tables.environment import EnvironmentVersionRow
 from local_workspace.workspace import LocalWorkspace
 
@@ -49,8 +49,8 @@ def list_environments(
     """List the latest version of every environment."""
     with workspace.database.read() as session:
         # One more than a page tells whether there is a next one.
-        rows = model.list_environments(session, continuation, model.PAGE_SIZE + 1)
-    page = rows[: model.PAGE_SIZE]
+        rows = records.list_environments(session, continuation, records.PAGE_SIZE + 1)
+    page = rows[: records.PAGE_SIZE]
     more = page[-1].name if len(rows) > len(page) else None
     return JSONResponse(
         {
@@ -69,7 +69,7 @@ def get_environment(
 ) -> JSONResponse:
     """Give a version of an environment, or the latest one."""
     with workspace.database.read() as session:
-        row = model.get_environment(session, name, version)
+        row = records.get_environment(session, name, version)
     return JSONResponse(environment_document(workspace, row))
 
 
@@ -79,7 +79,7 @@ def get_environment_by_label(
 ) -> JSONResponse:
     """Give the version of an environment that has a label."""
     with workspace.database.read() as session:
-        row = model.get_environment(session, name, label=label)
+        row = records.get_environment(session, name, label=label)
     return JSONResponse(environment_document(workspace, row))
 
 
@@ -92,9 +92,9 @@ def register_environment(
     body: Any = Depends(json_body),
 ) -> JSONResponse:
     """Register an environment; the same content keeps its version."""
-    definition = model.definition_of(body)
+    definition = records.definition_of(body)
     with workspace.database.write() as session:
-        row = model.register_environment(session, name, definition, version)
+        row = records.register_environment(session, name, definition, version)
     return JSONResponse(environment_document(workspace, row))
 
 
@@ -109,7 +109,7 @@ def set_labels(
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object with a list 'Labels'.")
     with workspace.database.write() as session:
-        labels = model.set_labels(session, name, version, body.get("Labels", body.get("labels")))
+        labels = records.set_labels(session, name, version, body.get("Labels", body.get("labels")))
     return JSONResponse({"labels": labels})
 
 
@@ -180,7 +180,7 @@ def get_recipe(
     """Answer that Environment.build builds on this machine: there is no recipe for conda."""
     # NotFound comes first: the SDK takes a 404 to mean that the environment is not registered.
     with workspace.database.read() as session:
-        model.get_environment(session, name, version)
+        records.get_environment(session, name, version)
     raise NotImplementedHere(
         "The local workspace gives no recipe for conda or Docker. Environment.build builds the "
         "environment on this machine, and so does the first job in it.",

@@ -21,7 +21,7 @@ from local_workspace.http import (
 )
 from local_workspace.identity.tokens import Principal
 from local_workspace.services.execution.local_run import invocation_zip
-from local_workspace.services.execution.submission import cancel_run, submit_run
+from local_workspace.services.execution.records import cancel_run, submit_run
 from local_workspace.services.run_history import user_dto
 from local_workspace.workspace import LocalWorkspace
 

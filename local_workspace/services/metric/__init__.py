@@ -1,6 +1,6 @@
 """Metrics of runs. The routes are in the module `routes`."""
 
-from local_workspace.services.metric.model import (
+from local_workspace.services.metric.records import (
     LIST,
     SCALAR,
     TABLE,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from local_workspace.clock import iso, parse_iso, utc_now
 from local_workspace.errors import BadRequest, ServiceError, error_body
 from local_workspace.http import WORKSPACE_SCOPE, JSONResponse, get_workspace, json_body, sdk
-from local_workspace.services.metric import model
+from local_workspace.services.metric import records
 from local_workspace.services.run_history import add_warning, check_run, get_run
 from local_workspace.workspace import LocalWorkspace
 
@@ -31,7 +31,7 @@ def _moment(text: Any) -> Any:
         raise BadRequest(f"{text!r} is not a date and time in ISO 8601.") from error
 
 
-def _values_of(metric: Any) -> list[model.Value]:
+def _values_of(metric: Any) -> list[records.Value]:
     if not isinstance(metric, dict) or not isinstance(metric.get("value"), list):
         raise BadRequest("A metric has a 'name', 'columns' and a list 'value'.")
     columns = metric.get("columns") or {}
@@ -47,13 +47,13 @@ def _values_of(metric: Any) -> list[model.Value]:
         if step is not None and not (isinstance(step, int) and abs(step) < 2**63):
             raise BadRequest(f"The step of a metric must be a whole number, not {step!r}.")
         found.append(
-            model.Value(
+            records.Value(
                 name=str(metric.get("name") or ""),
                 data=data,
                 timestamp=_moment(value.get("createdUtc")) or utc_now(),
                 step=step,
                 metric_id=value.get("metricId"),
-                ux_type=properties.get("uxMetricType") or model.SCALAR,
+                ux_type=properties.get("uxMetricType") or records.SCALAR,
                 columns={column: str(kind) for column, kind in columns.items()},
             )
         )
@@ -70,7 +70,7 @@ def log(
     metrics = body.get("values") if isinstance(body, dict) else None
     if not isinstance(metrics, list):
         raise BadRequest("The body must have 'values', a list of metrics.")
-    values: list[model.Value] = []
+    values: list[records.Value] = []
     owners: list[int] = []
     failed: dict[int, ServiceError] = {}
     for position, metric in enumerate(metrics):
@@ -83,7 +83,7 @@ def log(
         owners += [position] * len(of_metric)
     with workspace.database.write() as session:
         check_run(session, run_id)
-        for index, error in model.log_values(session, run_id, values).items():
+        for index, error in records.log_values(session, run_id, values).items():
             failed.setdefault(owners[index], error)
         for error in failed.values():
             # The SDK writes what is refused to a log that nobody sees.
@@ -109,7 +109,7 @@ def list_metrics(run_id: str, workspace: LocalWorkspace = Depends(get_workspace)
     """List the metrics of a run."""
     with workspace.database.read() as session:
         check_run(session, run_id)
-        metrics = model.list_metrics(session, run_id)
+        metrics = records.list_metrics(session, run_id)
     return JSONResponse(
         {
             "value": [
@@ -145,7 +145,7 @@ def get_metric(
         raise BadRequest("The continuation token is not one of this query.")
     with workspace.database.read() as session:
         run = get_run(session, run_id)
-        metric = model.full_metric(
+        metric = records.full_metric(
             session,
             run_id,
             body["metricName"],
@@ -168,7 +168,7 @@ def get_metric(
                     "metricId": row.metric_id,
                     "createdUtc": iso(row.timestamp),
                     "step": row.step,
-                    "data": model.value_data(row, metric.columns),
+                    "data": records.value_data(row, metric.columns),
                     "sasUri": None,
                 }
                 for row in metric.values

@@ -16,9 +16,9 @@ from local_workspace.http import (
     sdk,
     the_workspace,
 )
+from local_workspace.identity.sign_in import signed_in
 from local_workspace.identity.tokens import Principal
 from local_workspace.services.mlflow.application import MlflowApplication
-from local_workspace.studio.sign_in import signed_in
 from local_workspace.workspace import LocalWorkspace
 
 router = APIRouter(tags=["mlflow"])

@@ -1,7 +1,7 @@
 """The one registry of models, behind `Model` of the SDK and MLflow's registry."""
 
 from local_workspace.services.model_management.assets import create_asset, get_asset
-from local_workspace.services.model_management.model import (
+from local_workspace.services.model_management.records import (
     STAGES,
     add_version,
     all_models,

@@ -16,7 +16,7 @@ from local_workspace.http import (
     sdk,
 )
 from local_workspace.identity.tokens import Principal
-from local_workspace.services.model_management import assets, model, wire
+from local_workspace.services.model_management import assets, records, wire
 from local_workspace.services.run_history import user_dto
 from local_workspace.workspace import LocalWorkspace
 
@@ -27,7 +27,7 @@ _PAGE_SIZE = 255
 def _parts(model_id: str) -> tuple[str, str]:
     name, colon, version = model_id.rpartition(":")
     if not colon:
-        raise model.model_not_found(model_id)
+        raise records.model_not_found(model_id)
     return name, version
 
 
@@ -81,7 +81,7 @@ def list_models(
     start = int(skip or 0)
     with workspace.database.read() as session:
         found = wire.matching(
-            model.all_versions(session, name=name, run_id=run_id),
+            records.all_versions(session, name=name, run_id=run_id),
             framework=framework,
             tags=tags,
             properties=properties,
@@ -100,7 +100,7 @@ def list_models(
 def get_model(model_id: str, workspace: LocalWorkspace = Depends(get_workspace)) -> JSONResponse:
     """Describe a version of a model."""
     with workspace.database.read() as session:
-        return JSONResponse(wire.model_dto(model.get_version(session, *_parts(model_id))))
+        return JSONResponse(wire.model_dto(records.get_version(session, *_parts(model_id))))
 
 
 @router.patch(
@@ -114,7 +114,7 @@ def change_model(
 ) -> JSONResponse:
     """Change tags, description, datasets or resources of a version, or add properties."""
     with workspace.database.write() as session:
-        row = model.get_version(session, *_parts(model_id))
+        row = records.get_version(session, *_parts(model_id))
         wire.patch(row, body)
         session.flush()
         return JSONResponse(wire.model_dto(row))
@@ -124,5 +124,5 @@ def change_model(
 def delete_model(model_id: str, workspace: LocalWorkspace = Depends(get_workspace)) -> Response:
     """Forget a version of a model; its files stay."""
     with workspace.database.write() as session:
-        model.delete_version(session, *_parts(model_id))
+        records.delete_version(session, *_parts(model_id))
     return Response(status_code=200)

@@ -20,7 +20,9 @@ from local_workspace.services.run_history.mlflow_state import (
     runs_to_search,
     set_deleted,
 )
-from local_workspace.services.run_history.model import (
+from local_workspace.services.run_history.paging import Page
+from local_workspace.services.run_history.queries import count_by_status, query_runs
+from local_workspace.services.run_history.records import (
     STATUSES,
     TERMINAL_STATUSES,
     add_warning,
@@ -31,8 +33,6 @@ from local_workspace.services.run_history.model import (
     set_status,
     upsert_run,
 )
-from local_workspace.services.run_history.paging import Page
-from local_workspace.services.run_history.queries import count_by_status, query_runs
 from local_workspace.services.run_history.wire import run_details_dto, run_dto, user_dto
 
 __all__ = [

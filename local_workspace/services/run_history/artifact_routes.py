@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 
 from local_workspace.http import JSONResponse, get_workspace, json_body, sdk
 from local_workspace.services.artifact import RUN_ORIGIN, artifact_dto, get_artifact, wire
-from local_workspace.services.run_history import model
+from local_workspace.services.run_history import records
 from local_workspace.workspace import LocalWorkspace
 
 router = APIRouter(prefix="/runs/{run_id}/artifacts")
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/runs/{run_id}/artifacts")
 def _container(run_id: str, workspace: LocalWorkspace = Depends(get_workspace)) -> str:
     """The artifact container of the run in the path."""
     with workspace.database.read() as session:
-        return model.get_run(session, run_id).data_container_id
+        return records.get_run(session, run_id).data_container_id
 
 
 @router.get("", openapi_extra=sdk("mlflow.artifacts.list_artifacts"))

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from local_workspace.errors import BadRequest
-from local_workspace.services.run_history.model import (
+from local_workspace.services.run_history.records import (
     add_warning,
     error_response,
     get_run,

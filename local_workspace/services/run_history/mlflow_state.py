@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
 from local_workspace.errors import BadRequest
-from local_workspace.services.run_history.model import TERMINAL_STATUSES, get_run
+from local_workspace.services.run_history.records import TERMINAL_STATUSES, get_run
 from local_workspace.store.tables.run_history import RunRow
 
 

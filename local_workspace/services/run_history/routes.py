@@ -21,7 +21,7 @@ from local_workspace.http import (
 )
 from local_workspace.identity.tokens import Principal
 from local_workspace.services import artifact
-from local_workspace.services.run_history import events, experiments, model, queries
+from local_workspace.services.run_history import events, experiments, queries, records
 from local_workspace.services.run_history.artifact_routes import router as artifact_router
 from local_workspace.services.run_history.experiment_routes import (
     body_object,
@@ -64,7 +64,7 @@ class ExperimentInPath:
 
     def run(self, session: Session, run_id: str) -> RunRow:
         """A run of the experiment. Raises NotFound."""
-        return model.get_run_of(session, self.find(session), run_id)
+        return records.get_run_of(session, self.find(session), run_id)
 
 
 def experiment_in_path(request: Request) -> ExperimentInPath:
@@ -89,7 +89,7 @@ def get_run_of_workspace(
 ) -> JSONResponse:
     """Describe a run of any experiment."""
     with workspace.database.read() as session:
-        return JSONResponse(run_dto(model.get_run(session, run_id)))
+        return JSONResponse(run_dto(records.get_run(session, run_id)))
 
 
 @_workspace_runs.get("/computes/{compute}/runs", openapi_extra=sdk("ComputeTarget.get_active_runs"))
@@ -172,7 +172,7 @@ def change_runs(
             try:
                 # What a refused change had done already is taken back.
                 with session.begin_nested():
-                    row = model.upsert_run(session, found, item["runId"], item, user)
+                    row = records.upsert_run(session, found, item["runId"], item, user)
                 runs[row.run_id] = run_dto(row)
             except ServiceError as error:
                 errors[item["runId"]] = error_body(error)
@@ -232,7 +232,7 @@ def change_run(
     with workspace.database.write() as session:
         found = experiment.ensure(session)
         user = user_dto(workspace.settings, principal)
-        return JSONResponse(run_dto(model.upsert_run(session, found, run_id, changes, user)))
+        return JSONResponse(run_dto(records.upsert_run(session, found, run_id, changes, user)))
 
 
 @_runs.get("/runs/{run_id}/details", openapi_extra=sdk("Run.get_details, Run.get_status"))
@@ -285,7 +285,7 @@ def delete_tags(
     tags = names_of_tags(body)
     with workspace.database.write() as session:
         experiment.run(session, run_id)
-        return JSONResponse(run_dto(model.delete_run_tags(session, run_id, tags)))
+        return JSONResponse(run_dto(records.delete_run_tags(session, run_id, tags)))
 
 
 @_runs.post(

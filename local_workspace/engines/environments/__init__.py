@@ -1,0 +1,1 @@
+"""Environments as virtual environments of this machine."""

@@ -1,0 +1,1 @@
+"""Runs jobs: from the queue through their states to their end."""

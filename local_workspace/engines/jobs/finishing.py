@@ -1,0 +1,159 @@
+"""The end of a job: its files become artifacts, and how it ended becomes status and error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from local_workspace.engines.jobs import preparing as jobs
+from local_workspace.engines.nodes.outcomes import NodeOutcome, ProcessOutcome
+from local_workspace.services import run_history
+from local_workspace.services.artifact import ARTIFACT_CONTAINER, RUN_ORIGIN, run_container
+from local_workspace.services.blob import BlobError
+from local_workspace.services.execution.layout import layout_of
+from local_workspace.store.tables.execution import JobRow
+from local_workspace.workspace import LocalWorkspace
+
+_log = logging.getLogger(__name__)
+
+_FILES_AT_ONCE = 8
+
+Ending = tuple[str, dict[str, Any] | None]
+
+
+def keep_files(workspace: LocalWorkspace, job: JobRow) -> None:
+    """Keep the outputs and logs of a job as artifacts of its run.
+
+    Those of a job that was canceled while it ran, too; a cancellation from now on ends it.
+    """
+    was_canceled = job.cancel_requested
+
+    def stop() -> bool:
+        return job.cancel_requested and not was_canceled
+
+    def keep(found: tuple[Path, Path]) -> None:
+        if not stop():
+            _keep_file(workspace, job, *found)
+
+    # Each file waits for the disk several times: together they wait much less.
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+        for node in range(job.node_count):
+            folder = jobs.working_folder(workspace, job, node)
+            # Node by node: of two files with the same name the last one stays.
+            list(pool.map(keep, ((folder, path) for path in _files_to_keep(job, folder))))
+
+
+def _files_to_keep(job: JobRow, folder: Path) -> Iterator[Path]:
+    history = job.configuration.get("history") or {}
+    names = ["outputs", "logs", *(history.get("directoriesToWatch") or [])]
+    return (path for name in dict.fromkeys(names) for path in _files_below(folder / name))
+
+
+def _keep_file(workspace: LocalWorkspace, job: JobRow, folder: Path, path: Path) -> None:
+    account = workspace.settings.storage_account
+    relative = path.relative_to(folder).as_posix()
+    blob = f"{RUN_ORIGIN}/{run_container(job.run_id)}/{relative}"
+    # What the SDK streamed from other folders on the way is there already.
+    is_output = relative.startswith("outputs/")
+    try:
+        if is_output or not workspace.blobs.exists(account, ARTIFACT_CONTAINER, blob):
+            workspace.blobs.put_file(account, ARTIFACT_CONTAINER, blob, path)
+    except (BlobError, OSError) as error:
+        message = f"The file '{relative}' could not be kept: {error}"
+        _log.warning("Run %s: %s", job.run_id, message)
+        with workspace.database.write() as session:
+            run_history.add_warning(session, job.run_id, "Outputs", message)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for base, _, names in os.walk(folder):
+        for name in sorted(names):
+            path = Path(base) / name
+            if path.is_file():
+                yield path
+
+
+def ending(workspace: LocalWorkspace, job: JobRow, outcomes: list[NodeOutcome]) -> Ending:
+    """The status and the error that a run ends with when its nodes ended so."""
+    if job.cancel_requested:
+        return "Canceled", None
+    for outcome in outcomes:
+        if outcome.failure is not None:
+            message = f"The node failed: {outcome.failure}"
+            return "Failed", {"code": "ServiceError", "message": message}
+    layout = layout_of(job.configuration)
+    processes = [process for outcome in outcomes for process in outcome.processes]
+    # Parameter servers serve until they are ended.
+    workers = layout.processes - layout.parameter_servers
+    bad = [one for one in processes if not one.is_good and one.rank < workers]
+    if not bad:
+        return "Completed", None
+    # A process that was ended because another one failed is not the reason.
+    reason = next((one for one in bad if one.reason != "canceled"), bad[0])
+    if reason.reason == "timed out":
+        return "Canceled", _timed_out(job)
+    return "Failed", _error(workspace, job, reason)
+
+
+def _timed_out(job: JobRow) -> dict[str, Any]:
+    seconds = job.configuration.get("maxRunDurationSeconds")
+    return {
+        "code": "UserError",
+        "message": f"The run was canceled because it took longer than {seconds} seconds, which is "
+        "its max_run_duration_seconds.",
+        "innerError": {"code": "JobTimeout", "innerError": None},
+    }
+
+
+def _error(workspace: LocalWorkspace, job: JobRow, process: ProcessOutcome) -> dict[str, Any]:
+    told = _told_by_the_driver(workspace, job, process.rank)
+    if told is not None:
+        kind, message = told["type"], told["message"]
+        trace = told.get("traceback")
+        told_whole = f"User program failed with {kind}: {message}"
+        return {
+            "code": "UserError",
+            # The SDK shows nothing of debugInfo: the traceback has to be in the message.
+            "message": f"{told_whole}\n{trace}" if trace else told_whole,
+            "innerError": {"code": kind, "innerError": None},
+            "debugInfo": {
+                "type": kind,
+                "message": message,
+                "stackTrace": trace,
+                "innerException": None,
+                "data": None,
+                "errorResponse": None,
+            },
+        }
+    log = jobs.log_of(workspace, job, process.rank)[1]
+    if process.exit_code < 0:
+        number = -process.exit_code
+        name = signal.Signals(number).name if number in set(signal.Signals) else "unknown"
+        message = (
+            f"The process of the run was killed by signal {number} ({name}). A machine short of "
+            f"memory does that; the last lines of {log} may tell more."
+        )
+    else:
+        message = (
+            "AzureMLCompute job failed. JobFailed: Submitted script failed with a non-zero exit "
+            f"code {process.exit_code}; see the log file {log} for details."
+        )
+    return {
+        "code": "UserError",
+        "message": message,
+        "innerError": {"code": "JobFailed", "innerError": None},
+    }
+
+
+def _told_by_the_driver(workspace: LocalWorkspace, job: JobRow, rank: int) -> dict[str, Any] | None:
+    try:
+        told = json.loads(jobs.result_file(workspace, job, rank).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return told.get("error")
