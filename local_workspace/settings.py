@@ -60,6 +60,8 @@ class Settings:
     signing_key: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     port: int = 0
     database_url: str | None = None
+    # How long the logs of ended runs stay; 0: for ever.
+    keep_logs_days: int = 90
 
     @property
     def scope(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local_workspace.events import EventBus
 from local_workspace.identity.tokens import TokenIssuer
@@ -10,9 +10,6 @@ from local_workspace.paths import Paths
 from local_workspace.services.blob import BlobStore
 from local_workspace.settings import Settings
 from local_workspace.store.database import Database
-
-if TYPE_CHECKING:
-    from local_workspace.engines.jobs.engine import Engine
 
 
 class Engines:
@@ -51,13 +48,7 @@ class LocalWorkspace:
         )
         self.tokens = TokenIssuer(settings)
         self.blobs = BlobStore(paths.blobs)
-        self._engine: Engine | None = None
-
-    @property
-    def engine(self) -> Engine:
-        """What runs the jobs; there from `start` on."""
-        assert self._engine is not None, "the workspace has not been started"
-        return self._engine
+        self._started: tuple[Any, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -93,7 +84,8 @@ class LocalWorkspace:
     def start(self) -> None:
         """Make what a new workspace has on Azure from its first day."""
         # Imported here: the services know the workspace, not the other way round.
-        from local_workspace.engines.jobs.engine import Engine
+        from local_workspace.engines.environments import EnvironmentsEngine
+        from local_workspace.engines.jobs import JobsEngine
         from local_workspace.services.artifact import ensure_artifact_store
         from local_workspace.services.compute import reset_nodes
         from local_workspace.services.content import ensure_snapshot_store
@@ -109,11 +101,14 @@ class LocalWorkspace:
         ensure_curated_environments(self)
         close_open_builds(self)
         reset_nodes(self)
-        self._engine = Engine(self)
-        self._engine.recover()
+        for engine_class in (EnvironmentsEngine, JobsEngine):
+            self.engines.add(engine_class.name, engine_class(self))
+        for engine_class in (EnvironmentsEngine, JobsEngine):
+            getattr(self.engines, engine_class.name).start()
+        self._started = (EnvironmentsEngine, JobsEngine)
 
     def close(self) -> None:
         """End what runs and let go of the database."""
-        if self._engine is not None:
-            self._engine.close()
+        for engine_class in reversed(self._started):
+            getattr(self.engines, engine_class.name).close()
         self.database.close()

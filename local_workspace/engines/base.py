@@ -23,6 +23,7 @@ from typing import ClassVar
 
 from sqlalchemy.exc import OperationalError
 
+from local_workspace.errors import ServiceError, StorageFull
 from local_workspace.events import Event
 from local_workspace.workspace import LocalWorkspace
 
@@ -94,11 +95,15 @@ class Engine(ABC):
             self.workspace.events.subscribe(self.hears, self._hear)
         self._rescan()
 
-    def close(self) -> None:
-        """End the loop; steps beside it that have begun come to their end."""
+    def stop_looking(self) -> None:
+        """Begin no further step. The first thing that `close` does."""
         with self._wake:
             self._closing = True
             self._wake.notify()
+
+    def close(self) -> None:
+        """End the loop; steps beside it that have begun come to their end."""
+        self.stop_looking()
         if self._thread is not None:
             self._thread.join()
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -252,4 +257,6 @@ def _passes(error: Exception) -> bool:
     """Whether an error is no fault of the item and ends when somebody frees some space."""
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if isinstance(error, ServiceError):
+        return error.code == StorageFull.code
     return isinstance(error, OperationalError) and "full" in str(error.orig)

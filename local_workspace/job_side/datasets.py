@@ -319,22 +319,19 @@ def _register(document: dict[str, Any]) -> None:
     """
     from azureml.core import Dataset, Run
 
-    registration = document["registration"] or {}
-    transformation = (registration.get("datasetRegistrationOptions") or {}).get(
-        "additionalTransformation"
-    )
+    registration = document["registration"]
     run = Run.get_context(allow_offline=False)
     workspace = run.experiment.workspace
     with _quiet():
         dataset = Dataset.File.from_files(_destination(document), validate=False)
-        if transformation:
-            dataset = _transformed(dataset, transformation)
-        if registration.get("name"):
+        if registration["transformation"]:
+            dataset = _transformed(dataset, registration["transformation"])
+        if registration["name"]:
             dataset = dataset._register(
                 workspace,
                 registration["name"],
-                registration.get("description"),
-                registration.get("tags"),
+                registration["description"],
+                registration["tags"],
                 create_new_version=True,
             )
         else:

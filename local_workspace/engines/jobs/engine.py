@@ -1,356 +1,456 @@
-"""The engine: takes jobs from the queue to nodes and through their states to their end.
+"""The jobs engine: takes jobs from the queue to nodes and through their states to their end.
 
-The queue is the table of jobs. One thread moves everything and is woken by what happens; the work
-that takes time (environments, files, outputs, nodes) is done by others beside it. Nothing here
-runs in the threads that answer requests.
+Its items are jobs and the compute targets that they wait for. The queue is a table: a look at a job
+reads how far it is, does the next step, and writes that down; what is held here of a job is only
+what its own processes and helpers have told.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
-from datetime import datetime, timezone
+from dataclasses import dataclass
+from datetime import timezone
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-
-from local_workspace.engines.environments.builder import EnvironmentBuildError
-from local_workspace.engines.jobs import preparing as jobs
+from local_workspace.engines.base import Engine, Key
+from local_workspace.engines.environments import EnvironmentBuildError, Wanted
+from local_workspace.engines.jobs import tidying
+from local_workspace.engines.jobs.attempt import Attempt, News, read_outcomes, write_outcomes
+from local_workspace.engines.jobs.clusters import ClusterQueues
 from local_workspace.engines.jobs.finishing import ending, keep_files
-from local_workspace.engines.jobs.log_pump import LogPump
-from local_workspace.engines.nodes.keeper import NodeKeeper
-from local_workspace.engines.nodes.node import CANCEL_FILE, run_node
-from local_workspace.engines.nodes.outcomes import NodeOutcome, ProcessOutcome
-from local_workspace.engines.nodes.warm_processes import WarmProcesses
-from local_workspace.errors import ServiceError
-from local_workspace.services import run_history
-from local_workspace.services.execution.layout import layout_of
+from local_workspace.engines.jobs.folders import (
+    attempt_folder,
+    forget,
+    job_folder,
+    local_kill,
+    local_start,
+    restore_files,
+)
+from local_workspace.engines.jobs.local_runs import invocation_zip
+from local_workspace.engines.jobs.logs import JobLogs
+from local_workspace.engines.jobs.preparing import want_environment
+from local_workspace.engines.jobs.specifications import write_specifications
+from local_workspace.engines.nodes import (
+    CANCEL_FILE,
+    NodeKeeper,
+    NodeOutcome,
+    ProcessOutcome,
+    WarmProcesses,
+    run_node,
+)
+from local_workspace.errors import ServiceError, StorageFull
+from local_workspace.events import ComputeChanged, Event
+from local_workspace.services.execution import (
+    Job,
+    change_job,
+    end_job,
+    find_job,
+    job_of,
+    request_cancel,
+    unfinished_jobs,
+)
 from local_workspace.store.tables.execution import JobRow
 from local_workspace.workspace import LocalWorkspace
 
 _log = logging.getLogger(__name__)
 
-# While jobs run: how often their logs are carried on and their nodes looked at.
+# While a job runs: how often its log is carried on.
 _TICK_SECONDS = 0.25
-# While there are nodes and no jobs.
-_IDLE_TICK_SECONDS = 1.0
-# A job whose node is lost is given to another one this often altogether.
-MAX_ATTEMPTS = 3
+# A job whose node is lost is given to another one until it was lost so often.
+MAX_LOSSES = 3
 # How long the SDK may take from asking for a local run to starting it.
 _LOCAL_START_SECONDS = 300
+# How often it is written down how long a job has run.
+_RAN_SECONDS = 10.0
 _STOPPED = "The local workspace was stopped"
+_TIDY_SECONDS = 3600.0
+
+_TIDY: Key = ("tidy",)
 
 
-class Engine:
+@dataclass
+class _Held:
+    """What is held of a job that has not ended: nothing that the tables do not have, or can have
+    again."""
+
+    job: Job
+    logs: JobLogs
+    wanted: Wanted | None = None
+    restored: int = 0
+    # Of the attempt that runs, when this server started it.
+    news: News | None = None
+    started: float = 0.0
+    ran_noted: float = 0.0
+    is_asked_to_end: bool = False
+    cancel_asked: bool = False
+
+
+class JobsEngine(Engine):
     """Runs the jobs of one workspace; does nothing, and costs nothing, until there is one."""
 
+    name = "jobs"
+    hears = (ComputeChanged,)
+    helpers = 8
+
     def __init__(self, workspace: LocalWorkspace) -> None:
-        self._workspace = workspace
-        self._wake = threading.Condition()
-        self._events: list[Callable[[], None]] = []
-        self._closing = False
-        self._thread: threading.Thread | None = None
-        self._jobs: dict[str, JobRow] = {}
-        self._outcomes: dict[str, dict[int, NodeOutcome]] = {}
-        self._being_prepared: set[str] = set()
-        self._logs = LogPump(workspace)
-        self.warm = WarmProcesses()
-        # Environments may take minutes to build: they must not hold up the ends of other jobs.
-        self._preparers = ThreadPoolExecutor(16, "prepare")
-        self._helpers = ThreadPoolExecutor(4, "engine")
+        super().__init__(workspace)
+        self._held: dict[str, _Held] = {}
+        # Why a job must end, whatever it does: an error for its run.
+        self._dooms: dict[str, Any] = {}
         self._local = ThreadPoolExecutor(16, "local-run")
-        self._nodes = NodeKeeper(workspace, self._helpers, lambda: self._do(lambda: None))
+        self.warm = WarmProcesses()
+        self.nodes = NodeKeeper(workspace, lambda key: self.wake(("compute", key)))
+        self._queues = ClusterQueues(workspace, self.nodes)
 
-    def recover(self) -> None:
-        """Take up what the last server left: what waited waits, what ran is run again."""
-        with self._workspace.database.read() as session:
-            query = select(JobRow).where(JobRow.state != "done").order_by(JobRow.submitted)
-            left = list(session.execute(query).scalars())
-        jobs.forget_others(self._workspace, {job.run_id for job in left})
-        for job in left:
-            self._jobs[job.run_id] = job
-            if job.state == "ending":
-                self._do(lambda job=job: self._finish_again(job))
-            elif job.state == "running":
-                self._do(lambda job=job: self._lost(job, _STOPPED))
-            elif job.cancel_requested:
-                self._do(lambda job=job: self._end(job, "Canceled"))
-        if left:
-            self._start()
+    # What services ask
 
-    def submit(self, job: JobRow) -> None:
-        """Take a job that has just been stored."""
-        self._do(lambda: self._jobs.update({job.run_id: job}))
+    def submit(self, run_id: str) -> None:
+        """There is a new job in the queue."""
+        self.wake(("job", run_id))
 
     def cancel(self, run_id: str) -> None:
-        """End a job, wherever it is; one that has ended stays as it is."""
-        self._do(lambda: self._cancel(run_id))
+        """A job, whose cancellation is requested in the queue, is to end wherever it is."""
+        _log.info("Run %s: CancelRequested", run_id)
+        held = self._held.get(run_id)
+        if held is not None:
+            # Seen also by a step beside the loop.
+            held.cancel_asked = True
+        self.wake(("job", run_id))
+
+    def local_archive(self, run_id: str) -> bytes:
+        """What the SDK unpacks to start a run with compute_target='local' (a ZIP file)."""
+        return invocation_zip(self.workspace, run_id)
+
+    # The contract of engines
+
+    def start(self) -> None:
+        """Take up what the last server left: what waited waits, what ran is run again."""
+        super().start()
+        if tidying.is_needed(self.workspace):
+            self.wake(_TIDY)
+
+    def unfinished(self) -> Iterable[Key]:
+        """The jobs of the queue; each wakes its compute target."""
+        with self.workspace.database.read() as session:
+            return [("job", run_id) for run_id in unfinished_jobs(session)]
+
+    def heard(self, event: Event) -> Iterable[Key]:
+        """A compute target may take more jobs now, fewer, or none."""
+        assert isinstance(event, ComputeChanged)
+        return [("compute", event.key)]
+
+    def look(self, key: Key) -> float | None:
+        """One step of a job, or of the jobs that wait for a compute target."""
+        if key == _TIDY:
+            self.aside(lambda: tidying.tidy(self.workspace))
+            return _TIDY_SECONDS
+        kind, name = key
+        if kind == "compute":
+            return self._look_at_compute(name)
+        with self.workspace.database.read() as session:
+            row = find_job(session, name)
+        if row is None or row.state == "done":
+            return self._let_go(name)
+        return self._look_at_job(self._hold(row), row)
+
+    def fail(self, key: Key, reason: str) -> None:
+        """End a job that cannot be carried on; of a compute target, all that are on it."""
+        if key == _TIDY:
+            return
+        kind, name = key
+        message = f"The run could not be carried on ({reason})."
+        if kind == "compute":
+            for run_id in self._queues.waiting(name):
+                self._doom(run_id, {"code": "ServiceError", "message": message})
+            return
+        held = self._held.get(name)
+        if held is not None:
+            self._end_processes(held)
+        self._end(name, "Failed", {"code": "ServiceError", "message": message})
 
     def close(self) -> None:
         """End all nodes and processes. What ran is run again after the next start."""
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
-        for job in list(self._jobs.values()):
-            if job.state == "running":
-                self._end_processes(job)
-        if self._thread is not None:
-            self._thread.join(20)
-        for pool in (self._preparers, self._helpers, self._local):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self.stop_looking()
+        for held in list(self._held.values()):
+            self._end_processes(held)
+        super().close()
+        self.nodes.close()
+        self._local.shutdown(wait=True, cancel_futures=True)
         self.warm.close()
+        self._give_back()
 
-    def _do(self, event: Callable[[], None]) -> None:
-        with self._wake:
-            if self._closing:
-                return
-            self._events.append(event)
-            self._start()
-            self._wake.notify()
+    # Jobs
 
-    def _start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
-            self._thread.start()
+    def _hold(self, row: JobRow) -> _Held:
+        held = self._held.get(row.run_id)
+        if held is None:
+            job = job_of(row)
+            held = self._held[row.run_id] = _Held(job, JobLogs(self.workspace, job))
+        return held
 
-    def _loop(self) -> None:
-        while True:
-            with self._wake:
-                if not self._events and not self._closing:
-                    idle = _IDLE_TICK_SECONDS if self._nodes.is_active else None
-                    self._wake.wait(_TICK_SECONDS if self._jobs else idle)
-                events, self._events = self._events, []
-                if self._closing:
-                    break
-            for step in [*events, self._logs.carry_on, self._prepare, self._scale, self._dispatch]:
-                try:
-                    step()
-                except Exception:
-                    # One job's trouble must not stop the others.
-                    _log.exception("The engine failed in one step")
-        self._nodes.close()
+    def _let_go(self, run_id: str) -> float | None:
+        """Forget a job that has ended, with its files."""
+        held = self._held.get(run_id)
+        if held is not None:
+            if self._has_processes(held):
+                # They are asked to end by a file in the folder that goes.
+                return _TICK_SECONDS
+            del self._held[run_id]
+            if held.wanted is not None:
+                held.wanted.give_up()
+            if held.job.compute is not None:
+                self.wake(("compute", held.job.compute))
+        self._dooms.pop(run_id, None)
+        self._queues.drop(run_id)
+        folder = job_folder(self.workspace, run_id)
+        if folder.exists():
+            self.aside(lambda: forget(folder))
+        return None
 
-    # States
+    def _has_processes(self, held: _Held) -> bool:
+        """Whether nodes that are there have not told yet how a job ended on them."""
+        job, news = held.job, held.news
+        if news is None or (job.compute is not None and self.nodes.cluster(job.compute) is None):
+            return False
+        return len(news.so_far()) < job.layout.nodes
 
-    def _save(self, job: JobRow, status: str | None = None, **changes: Any) -> None:
+    def _look_at_job(self, held: _Held, row: JobRow) -> float | None:
+        job = held.job
+        if not row.cancel_requested and local_kill(self.workspace, job):
+            with self.workspace.database.write() as session:
+                request_cancel(session, job.run_id)
+            self.cancel(job.run_id)
+            return None
+        held.cancel_asked = row.cancel_requested
+        doom = self._dooms.get(job.run_id)
+        if doom is not None and row.state != "ending":
+            self._end_processes(held)
+            held.logs.carry_on(None)
+            return self._end(job.run_id, "Failed", doom)
+        if row.state == "submitted":
+            return self._prepare(held, row)
+        if row.state == "queued":
+            return self._wait_or_run(held, row)
+        if row.state == "running":
+            return self._watch(held, row)
+        self.aside(lambda: self._finish(held, row))
+        return None
+
+    def _change(self, job: Job, *, status: str | None = None, **changes: Any) -> None:
         """Keep the changes of a job, and the status of its run, in one transaction."""
-        with self._workspace.database.write() as session:
-            row = session.get(JobRow, job.run_id)
-            for name, value in changes.items():
-                setattr(row, name, value)
-                setattr(job, name, value)
-            if status is not None:
-                run_history.set_status(session, job.run_id, status)
+        with self.workspace.database.write() as session:
+            change_job(session, job.run_id, status=status, **changes)
         if status is not None:
             _log.info("Run %s: %s", job.run_id, status)
 
-    def _prepare(self) -> None:
-        for job in list(self._jobs.values()):
-            if jobs.local_kill(self._workspace, job):
-                self._cancel(job.run_id)
-            if job.state != "submitted" or job.run_id in self._being_prepared:
-                continue
-            if job.kind == "local" and not self._is_started(job):
-                continue
-            self._being_prepared.add(job.run_id)
-            self._preparers.submit(self._prepare_one, job)
+    def _end(self, run_id: str, status: str, error: Any = None) -> float:
+        """End a job and its run; it is looked at once more, to be let go."""
+        with self.workspace.database.write() as session:
+            status = end_job(session, run_id, status, error)
+        _log.info("Run %s: %s", run_id, status)
+        return 0.0
 
-    def _is_started(self, job: JobRow) -> bool:
-        if jobs.local_start(self._workspace, job) is not None:
-            return True
-        if time.time() - _seconds(job.submitted) > _LOCAL_START_SECONDS:
-            self._end(job, "Failed", "The SDK asked for a local run and never started it.")
-        return False
-
-    def _prepare_one(self, job: JobRow) -> None:
+    def _prepare(self, held: _Held, row: JobRow) -> float | None:
+        """From the queue to its environment and its files."""
+        job = held.job
+        if row.cancel_requested:
+            return self._end(job.run_id, "Canceled")
+        if job.is_local and local_start(self.workspace, job) is None:
+            asked = row.submitted.replace(tzinfo=timezone.utc).timestamp()
+            if time.time() - asked > _LOCAL_START_SECONDS:
+                message = "The SDK asked for a local run and never started it."
+                return self._end(job.run_id, "Failed", message)
+            return _TICK_SECONDS
+        if job.compute is not None:
+            self.wake(("compute", job.compute))
+        key = ("job", job.run_id)
         try:
-            self._save(job, "Preparing")
-            python = jobs.prepare_environment(
-                self._workspace, job, lambda: job.cancel_requested or self._closing
-            )
-            if job.kind == "cluster":
-                jobs.restore_files(self._workspace, job)
-        except (EnvironmentBuildError, ServiceError, OSError) as error:
-            message = str(error)
-            self._do(lambda: self._failed_to_prepare(job, message))
-        except Exception as error:
-            _log.exception("Run %s could not be prepared", job.run_id)
-            message = f"The run could not be prepared ({type(error).__name__}: {error})."
-            self._do(lambda: self._failed_to_prepare(job, message))
-        else:
-            self._do(lambda: self._prepared(job, str(python)))
+            if held.wanted is None:
+                self._change(job, status="Preparing")
+                held.wanted = want_environment(self.workspace, job, lambda: self.wake(key))
+            python = held.wanted.python()
+        except (EnvironmentBuildError, ServiceError) as error:
+            if isinstance(error, ServiceError) and error.code == StorageFull.code:
+                raise
+            return self._end(job.run_id, "Failed", str(error))
+        if python is None:
+            # Its environment wakes it; the SDK's side of a local run says nothing.
+            return _TICK_SECONDS if job.is_local else None
+        attempt = row.attempts + 1
+        if not job.is_local and held.restored != attempt:
+            self.aside(lambda: self._restore(held, attempt))
+            return None
+        self._change(job, status="Queued", state="queued", python=str(python))
+        held.wanted = None
+        return 0.0
 
-    def _failed_to_prepare(self, job: JobRow, message: str) -> None:
-        self._being_prepared.discard(job.run_id)
-        self._end(job, "Failed", message)
-
-    def _prepared(self, job: JobRow, python: str) -> None:
-        self._being_prepared.discard(job.run_id)
-        if job.cancel_requested:
-            self._end(job, "Canceled")
-        elif job.state == "submitted":
-            self._save(job, "Queued", state="queued", python=python)
-
-    def _dispatch(self) -> None:
-        """Give jobs to nodes, the oldest first; one that needs many nodes holds up the others."""
-        blocked: set[str] = set()
-        queued = [job for job in self._jobs.values() if job.state == "queued"]
-        for job in sorted(queued, key=lambda job: _seconds(job.submitted)):
-            if job.kind == "local":
-                self._run(job)
-            elif job.compute not in blocked:
-                cluster = self._nodes.cluster(job.compute)
-                if cluster is not None and cluster.free_nodes >= job.node_count:
-                    self._run(job)
-                else:
-                    blocked.add(job.compute)
-
-    def _run(self, job: JobRow) -> None:
-        job.attempts += 1
-        job.started = job.started or time.time()
+    def _restore(self, held: _Held, attempt: int) -> None:
         try:
-            specifications = jobs.write_specifications(self._workspace, job)
-        except (ServiceError, OSError) as error:
-            self._end(job, "Failed", str(error))
-            return
-        except Exception as error:
-            _log.exception("Run %s could not be started", job.run_id)
-            message = f"The run could not be started ({type(error).__name__}: {error})."
-            self._end(job, "Failed", {"code": "ServiceError", "message": message})
-            return
-        self._save(job, "Running", state="running", attempts=job.attempts, started=job.started)
-        self._outcomes[job.run_id] = {}
-        for rank in range(layout_of(job.configuration).processes):
-            self._logs.follow(job.run_id, *jobs.log_of(self._workspace, job, rank))
-        attempt = job.attempts
+            restore_files(self.workspace, held.job, attempt)
+        except ServiceError as error:
+            if error.code == StorageFull.code:
+                raise
+            self._dooms[held.job.run_id] = str(error)
+        held.restored = attempt
 
+    def _wait_or_run(self, held: _Held, row: JobRow) -> float | None:
+        """From the queue to its nodes, once they are granted."""
+        job = held.job
+        if row.cancel_requested:
+            return self._end(job.run_id, "Canceled")
+        if job.compute is not None and not self._queues.is_granted(job.run_id):
+            self.wake(("compute", job.compute))
+            return None
+        attempt = Attempt(row.attempts + 1, Path(row.python), row.ran_seconds)
+        try:
+            specifications = write_specifications(self.workspace, job, attempt, self.warm)
+        except ServiceError as error:
+            if error.code == StorageFull.code:
+                raise
+            return self._end(job.run_id, "Failed", str(error))
+        self._change(job, status="Running", state="running", attempts=attempt.number)
+        held.news = News(attempt.number)
+        held.started = held.ran_noted = time.monotonic()
+        held.is_asked_to_end = False
+        self._give_to_nodes(job, attempt, specifications, held.news)
+        return _TICK_SECONDS
+
+    def _give_to_nodes(
+        self, job: Job, attempt: Attempt, specifications: list[list[Path]], news: News
+    ) -> None:
         def done(node: int, outcome: NodeOutcome) -> None:
-            self._do(lambda: self._node_ended(job, attempt, node, outcome))
+            news.tell(attempt.number, node, outcome)
+            self.wake(("job", job.run_id))
 
-        cluster = self._nodes.cluster(job.compute) if job.kind == "cluster" else None
-        if cluster is not None:
-            cluster.submit(job.run_id, attempt, specifications, done)
-        else:
+        if job.compute is None:
             self._local.submit(_run_here, specifications[0], done)
-
-    def _node_ended(self, job: JobRow, attempt: int, node: int, outcome: NodeOutcome) -> None:
-        if job.state != "running" or attempt != job.attempts:
             return
-        outcomes = self._outcomes[job.run_id]
-        outcomes[node] = outcome
-        workers = job.node_count - layout_of(job.configuration).parameter_servers
-        if len(outcomes) < job.node_count:
-            if not outcome.is_good or all(node in outcomes for node in range(workers)):
-                # The others would wait for it for ever.
-                self._end_processes(job)
-        elif any(one.is_lost for one in outcomes.values()):
-            self._lost(job, "A node of the cluster was lost")
+        cluster = self.nodes.cluster(job.compute)
+        if cluster is None:
+            # Its nodes went while its files were written: as if they had gone a moment later.
+            for node in range(job.layout.nodes):
+                done(node, NodeOutcome(is_lost=True))
         else:
-            self._finish(job, [outcomes[node] for node in sorted(outcomes)])
+            cluster.submit(job.run_id, attempt.number, specifications, done)
+        self._queues.drop(job.run_id)
 
-    def _end_processes(self, job: JobRow) -> None:
-        folder = jobs.attempt_folder(self._workspace, job)
+    def _watch(self, held: _Held, row: JobRow) -> float | None:
+        """While it runs, until its nodes have told how it ended."""
+        job, news = held.job, held.news
+        if news is None or news.attempt != row.attempts:
+            # It ran under a server that is no more.
+            return self._lost(held, row, _STOPPED)
+        has_more = held.logs.carry_on()
+        if row.cancel_requested:
+            self._end_processes(held)
+        outcomes = news.so_far()
+        if len(outcomes) == job.layout.nodes:
+            if any(outcome.is_lost for outcome in outcomes.values()):
+                return self._lost(held, row, "A node of the cluster was lost")
+            path = attempt_folder(self.workspace, job, news.attempt) / "ended.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_outcomes(path, list(outcomes.values()))
+            status = None if row.cancel_requested else "Finalizing"
+            self._change(job, status=status, state="ending")
+            return 0.0
+        workers = job.layout.nodes - job.layout.parameter_servers
+        if any(not one.is_good for one in outcomes.values()) or all(
+            node in outcomes for node in range(workers)
+        ):
+            # The others would wait for it for ever.
+            self._end_processes(held)
+        self._note_time(held, row)
+        return 0.0 if has_more else _TICK_SECONDS
+
+    def _note_time(self, held: _Held, row: JobRow) -> None:
+        now = time.monotonic()
+        if held.job.max_seconds is not None and now - held.ran_noted > _RAN_SECONDS:
+            self._change(held.job, ran_seconds=row.ran_seconds + now - held.ran_noted)
+            held.ran_noted = now
+
+    def _end_processes(self, held: _Held) -> None:
+        """Have the processes of a job, if it runs, ended by their nodes."""
+        if held.news is None or held.is_asked_to_end:
+            return
+        folder = attempt_folder(self.workspace, held.job, held.news.attempt)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CANCEL_FILE).touch()
+        held.is_asked_to_end = True
 
-    def _finish(self, job: JobRow, outcomes: list[NodeOutcome]) -> None:
-        _write_outcomes(self._ended_file(job), outcomes)
-        self._save(job, None if job.cancel_requested else "Finalizing", state="ending")
-        self._helpers.submit(self._finish_one, job, outcomes)
+    def _lost(self, held: _Held, row: JobRow, reason: str) -> float | None:
+        """Its node, or the server, went while it ran."""
+        job = held.job
+        held.news = None
+        losses = row.losses + 1
+        if row.cancel_requested:
+            return self._end(job.run_id, "Canceled")
+        if losses >= MAX_LOSSES:
+            message = f"{reason} while the run was on it, {losses} times."
+            return self._end(job.run_id, "Failed", {"code": "ServiceError", "message": message})
+        self._again(held, row, reason, losses=losses)
+        return 0.0
 
-    def _finish_again(self, job: JobRow) -> None:
-        try:
-            outcomes = _read_outcomes(self._ended_file(job))
-        except (OSError, ValueError):
-            self._lost(job, _STOPPED)
+    def _again(self, held: _Held, row: JobRow, reason: str, **changes: Any) -> None:
+        """Put a job back into the queue; its files are restored, so that it begins anew."""
+        job = held.job
+        ran = row.ran_seconds
+        if held.ran_noted:
+            ran += time.monotonic() - held.ran_noted
+        state = "queued" if job.is_local else "submitted"
+        self._change(job, status="Queued", state=state, ran_seconds=ran, **changes)
+        held.ran_noted = 0.0
+        job_folder(self.workspace, job.run_id).mkdir(parents=True, exist_ok=True)
+        held.logs.note(
+            f"{reason} while the run was on it (attempt {row.attempts}). It is run again."
+        )
+        held.logs.carry_on(None)
+
+    def _finish(self, held: _Held, row: JobRow) -> None:
+        """Keep what a job made, and end its run as its nodes ended; beside the loop."""
+        job = held.job
+        ended = attempt_folder(self.workspace, job, row.attempts) / "ended.json"
+        outcomes = read_outcomes(ended)
+        if outcomes is None:
+            # What is known of its end went with its folder.
+            self._lost(held, row, _STOPPED)
             return
-        for rank in range(layout_of(job.configuration).processes):
-            self._logs.follow(job.run_id, *jobs.log_of(self._workspace, job, rank))
-        self._helpers.submit(self._finish_one, job, outcomes)
+        was_canceled = row.cancel_requested
+        held.logs.carry_on(None)
+        keep_files(
+            self.workspace, job, row.attempts, lambda: held.cancel_asked and not was_canceled
+        )
+        self._end(job.run_id, *ending(self.workspace, job, row.attempts, outcomes))
 
-    def _ended_file(self, job: JobRow) -> Path:
-        return jobs.attempt_folder(self._workspace, job) / "ended.json"
+    def _give_back(self) -> None:
+        """After an orderly end: what ran is in the queue again, and this is no loss."""
+        for held in self._held.values():
+            if held.news is None:
+                continue
+            with self.workspace.database.read() as session:
+                row = find_job(session, held.job.run_id)
+            if row is not None and row.state == "running" and not row.cancel_requested:
+                self._again(held, row, _STOPPED)
 
-    def _finish_one(self, job: JobRow, outcomes: list[NodeOutcome]) -> None:
-        try:
-            self._logs.close(job.run_id)
-            keep_files(self._workspace, job)
-            status, error = ending(self._workspace, job, outcomes)
-        except Exception as problem:
-            _log.exception("Run %s could not be finished", job.run_id)
-            message = f"The outputs of the run could not be kept: {problem}"
-            status, error = "Failed", {"code": "ServiceError", "message": message}
-        self._do(lambda: self._end(job, status, error))
+    # Compute targets
 
-    def _lost(self, job: JobRow, reason: str) -> None:
-        if job.cancel_requested:
-            self._end(job, "Canceled")
-        elif job.attempts >= MAX_ATTEMPTS:
-            message = f"{reason} while the run was on it, {job.attempts} times."
-            self._end(job, "Failed", {"code": "ServiceError", "message": message})
-        else:
-            line = f"{reason} while the run was on it (attempt {job.attempts}). It is run again."
-            jobs.note_in_logs(self._workspace, job, line)
-            self._logs.close(job.run_id)
-            # Its files are restored, so that it begins as it began before.
-            self._save(job, "Queued", state="submitted" if job.kind == "cluster" else "queued")
+    def _look_at_compute(self, key: str) -> float | None:
+        granted, doomed, seconds = self._queues.look(key)
+        for run_id, error in doomed.items():
+            self._doom(run_id, error)
+        for run_id in granted:
+            self.wake(("job", run_id))
+        return seconds
 
-    def _end(self, job: JobRow, status: str, error: Any = None) -> None:
-        if job.cancel_requested:
-            status, error = "Canceled", None
-        with self._workspace.database.write() as session:
-            row = session.get(JobRow, job.run_id)
-            row.state = job.state = "done"
-            run_history.set_status(session, job.run_id, status, error=error)
-        _log.info("Run %s: %s", job.run_id, status)
-        self._jobs.pop(job.run_id, None)
-        self._outcomes.pop(job.run_id, None)
-        self._logs.close(job.run_id)
-        self._helpers.submit(jobs.forget, self._workspace, job)
-
-    def _cancel(self, run_id: str) -> None:
-        job = self._jobs.get(run_id)
-        if job is None or job.cancel_requested:
-            return
-        self._save(job, "CancelRequested", cancel_requested=True)
-        if job.state == "running":
-            self._end_processes(job)
-        elif job.state != "ending" and run_id not in self._being_prepared:
-            self._end(job, "Canceled")
-
-    def _scale(self) -> None:
-        needed: dict[str, int] = {}
-        soon: set[str] = set()
-        on_clusters = [job for job in self._jobs.values() if job.kind == "cluster"]
-        for job in on_clusters:
-            if job.state == "submitted":
-                soon.add(job.compute)
-            elif job.state != "ending":
-                needed[job.compute] = needed.get(job.compute, 0) + job.node_count
-        computes = self._nodes.keep(needed, soon)
-        for name in set(needed) | soon:
-            broken = self._nodes.failure(name)
-            for job in [job for job in on_clusters if job.compute == name]:
-                if name not in computes and job.state != "ending":
-                    self._end_processes(job)
-                    self._end(job, "Failed", f"The compute target '{name}' was deleted.")
-                elif broken is not None and job.state == "queued":
-                    self._end(job, "Failed", {"code": "ServiceError", "message": broken})
-                elif job.state == "queued" and job.node_count > computes[name].max_nodes:
-                    message = (
-                        f"The run asks for {job.node_count} nodes, and the compute target '{name}' "
-                        f"has at most {computes[name].max_nodes} now."
-                    )
-                    self._end(job, "Failed", message)
+    def _doom(self, run_id: str, error: Any) -> None:
+        self._dooms[run_id] = error
+        self.wake(("job", run_id))
 
 
-def _run_here(paths: list[Path], done: Callable[[int, NodeOutcome], None]) -> None:
+def _run_here(paths: list[Path], done: Any) -> None:
     """A local run: its process is one of the server's own machine, on no node."""
     try:
         found = run_node([str(path) for path in paths])
@@ -358,22 +458,3 @@ def _run_here(paths: list[Path], done: Callable[[int, NodeOutcome], None]) -> No
         done(0, NodeOutcome(failure=f"{type(error).__name__}: {error}"))
     else:
         done(0, NodeOutcome([ProcessOutcome(**process) for process in found]))
-
-
-def _write_outcomes(path: Path, outcomes: list[NodeOutcome]) -> None:
-    temporary = path.with_suffix(".new")
-    temporary.write_text(json.dumps([asdict(outcome) for outcome in outcomes]), encoding="utf-8")
-    temporary.replace(path)
-
-
-def _read_outcomes(path: Path) -> list[NodeOutcome]:
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return [
-        NodeOutcome(**{**outcome, "processes": [ProcessOutcome(**p) for p in outcome["processes"]]})
-        for outcome in found
-    ]
-
-
-def _seconds(moment: datetime) -> float:
-    # SQLite gives moments back without their zone; all are UTC.
-    return moment.replace(tzinfo=timezone.utc).timestamp()

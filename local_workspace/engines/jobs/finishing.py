@@ -6,18 +6,18 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from local_workspace.engines.jobs import preparing as jobs
-from local_workspace.engines.nodes.outcomes import NodeOutcome, ProcessOutcome
+from local_workspace.engines.jobs.folders import log_artifact, result_path, working_folder
+from local_workspace.engines.nodes import NodeOutcome, ProcessOutcome
+from local_workspace.errors import StorageFull
 from local_workspace.services import run_history
 from local_workspace.services.artifact import ARTIFACT_CONTAINER, RUN_ORIGIN, run_container
 from local_workspace.services.blob import BlobError
-from local_workspace.services.execution.layout import layout_of
-from local_workspace.store.tables.execution import JobRow
+from local_workspace.services.execution import Job
 from local_workspace.workspace import LocalWorkspace
 
 _log = logging.getLogger(__name__)
@@ -27,15 +27,11 @@ _FILES_AT_ONCE = 8
 Ending = tuple[str, dict[str, Any] | None]
 
 
-def keep_files(workspace: LocalWorkspace, job: JobRow) -> None:
-    """Keep the outputs and logs of a job as artifacts of its run.
+def keep_files(workspace: LocalWorkspace, job: Job, attempt: int, stop: Callable[[], bool]) -> None:
+    """Keep the outputs and logs of a job as artifacts of its run, until `stop` says to end.
 
-    Those of a job that was canceled while it ran, too; a cancellation from now on ends it.
+    Raises StorageFull when the disk has no room for them.
     """
-    was_canceled = job.cancel_requested
-
-    def stop() -> bool:
-        return job.cancel_requested and not was_canceled
 
     def keep(found: tuple[Path, Path]) -> None:
         if not stop():
@@ -43,19 +39,18 @@ def keep_files(workspace: LocalWorkspace, job: JobRow) -> None:
 
     # Each file waits for the disk several times: together they wait much less.
     with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
-        for node in range(job.node_count):
-            folder = jobs.working_folder(workspace, job, node)
+        for node in range(job.layout.nodes):
+            folder = working_folder(workspace, job, attempt, node)
             # Node by node: of two files with the same name the last one stays.
             list(pool.map(keep, ((folder, path) for path in _files_to_keep(job, folder))))
 
 
-def _files_to_keep(job: JobRow, folder: Path) -> Iterator[Path]:
-    history = job.configuration.get("history") or {}
-    names = ["outputs", "logs", *(history.get("directoriesToWatch") or [])]
+def _files_to_keep(job: Job, folder: Path) -> Iterator[Path]:
+    names = ["outputs", "logs", *job.watched_folders]
     return (path for name in dict.fromkeys(names) for path in _files_below(folder / name))
 
 
-def _keep_file(workspace: LocalWorkspace, job: JobRow, folder: Path, path: Path) -> None:
+def _keep_file(workspace: LocalWorkspace, job: Job, folder: Path, path: Path) -> None:
     account = workspace.settings.storage_account
     relative = path.relative_to(folder).as_posix()
     blob = f"{RUN_ORIGIN}/{run_container(job.run_id)}/{relative}"
@@ -65,6 +60,9 @@ def _keep_file(workspace: LocalWorkspace, job: JobRow, folder: Path, path: Path)
         if is_output or not workspace.blobs.exists(account, ARTIFACT_CONTAINER, blob):
             workspace.blobs.put_file(account, ARTIFACT_CONTAINER, blob, path)
     except (BlobError, OSError) as error:
+        if isinstance(error, BlobError) and error.code == StorageFull.code:
+            # Nothing is lost: it is kept when there is room again.
+            raise
         message = f"The file '{relative}' could not be kept: {error}"
         _log.warning("Run %s: %s", job.run_id, message)
         with workspace.database.write() as session:
@@ -79,15 +77,15 @@ def _files_below(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def ending(workspace: LocalWorkspace, job: JobRow, outcomes: list[NodeOutcome]) -> Ending:
+def ending(
+    workspace: LocalWorkspace, job: Job, attempt: int, outcomes: list[NodeOutcome]
+) -> Ending:
     """The status and the error that a run ends with when its nodes ended so."""
-    if job.cancel_requested:
-        return "Canceled", None
     for outcome in outcomes:
         if outcome.failure is not None:
             message = f"The node failed: {outcome.failure}"
             return "Failed", {"code": "ServiceError", "message": message}
-    layout = layout_of(job.configuration)
+    layout = job.layout
     processes = [process for outcome in outcomes for process in outcome.processes]
     # Parameter servers serve until they are ended.
     workers = layout.processes - layout.parameter_servers
@@ -98,21 +96,22 @@ def ending(workspace: LocalWorkspace, job: JobRow, outcomes: list[NodeOutcome]) 
     reason = next((one for one in bad if one.reason != "canceled"), bad[0])
     if reason.reason == "timed out":
         return "Canceled", _timed_out(job)
-    return "Failed", _error(workspace, job, reason)
+    return "Failed", _error(workspace, job, attempt, reason)
 
 
-def _timed_out(job: JobRow) -> dict[str, Any]:
-    seconds = job.configuration.get("maxRunDurationSeconds")
+def _timed_out(job: Job) -> dict[str, Any]:
     return {
         "code": "UserError",
-        "message": f"The run was canceled because it took longer than {seconds} seconds, which is "
-        "its max_run_duration_seconds.",
+        "message": f"The run was canceled because it took longer than {job.max_seconds} "
+        "seconds, which is its max_run_duration_seconds.",
         "innerError": {"code": "JobTimeout", "innerError": None},
     }
 
 
-def _error(workspace: LocalWorkspace, job: JobRow, process: ProcessOutcome) -> dict[str, Any]:
-    told = _told_by_the_driver(workspace, job, process.rank)
+def _error(
+    workspace: LocalWorkspace, job: Job, attempt: int, process: ProcessOutcome
+) -> dict[str, Any]:
+    told = _told_by_the_driver(result_path(workspace, job, attempt, process.rank))
     if told is not None:
         kind, message = told["type"], told["message"]
         trace = told.get("traceback")
@@ -131,7 +130,7 @@ def _error(workspace: LocalWorkspace, job: JobRow, process: ProcessOutcome) -> d
                 "errorResponse": None,
             },
         }
-    log = jobs.log_of(workspace, job, process.rank)[1]
+    log = log_artifact(job, process.rank)
     if process.exit_code < 0:
         number = -process.exit_code
         name = signal.Signals(number).name if number in set(signal.Signals) else "unknown"
@@ -151,9 +150,9 @@ def _error(workspace: LocalWorkspace, job: JobRow, process: ProcessOutcome) -> d
     }
 
 
-def _told_by_the_driver(workspace: LocalWorkspace, job: JobRow, rank: int) -> dict[str, Any] | None:
+def _told_by_the_driver(result: Path) -> dict[str, Any] | None:
     try:
-        told = json.loads(jobs.result_file(workspace, job, rank).read_text(encoding="utf-8"))
+        told = json.loads(result.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
     return told.get("error")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from local_workspace.errors import BadRequest, ServiceError
+from local_workspace.errors import ServiceError
 from local_workspace.services import dataset, datastore
-from local_workspace.services.dataset.records import find_dataset, get_registered
+from local_workspace.services.execution import Job
 from local_workspace.workspace import LocalWorkspace
 
 _PLACEHOLDER = re.compile(r"(DatasetConsumptionConfig|DatasetOutputConfig):([A-Za-z0-9_]+)")
@@ -30,26 +30,6 @@ class JobData:
 def fill_in(text: str, replaced: dict[str, str]) -> str:
     """`text` with the SDK's placeholders for datasets replaced by what stands for them."""
     return _PLACEHOLDER.sub(lambda match: replaced.get(match[0], match[0]), text)
-
-
-def saved_dataset_id(workspace: LocalWorkspace, name: str, data: dict[str, Any]) -> str:
-    """The id of the saved dataset that an input names. Raises BadRequest when there is none."""
-    location = (data.get("dataLocation") or {}).get("dataset") or {}
-    try:
-        with workspace.database.read() as session:
-            if location.get("id"):
-                return dataset.get_saved(session, location["id"]).saved_id
-            if location.get("name"):
-                row = find_dataset(session, location["name"])
-                version = location.get("version")
-                version = None if version in (None, "latest") else str(version)
-                return get_registered(session, row, version).saved.saved_id
-    except ServiceError as error:
-        raise BadRequest(
-            f"The input '{name}' of the run is not a dataset of this workspace: {error.message}",
-            inner_code="DatasetNotFound",
-        ) from error
-    raise BadRequest(f"The input '{name}' of the run names no dataset.")
 
 
 def single_file(workspace: LocalWorkspace, saved_id: str) -> str | None:
@@ -76,94 +56,58 @@ def single_file(workspace: LocalWorkspace, saved_id: str) -> str | None:
     return name if is_file else None
 
 
-def describe_inputs(
-    workspace: LocalWorkspace, configuration: dict[str, Any], folder: Path, *, is_shared: bool
-) -> JobData:
-    """The dataset inputs of a run configuration; data goes below `folder`. Raises BadRequest.
-
-    `is_shared` says that other processes of the job have the same inputs.
-    """
+def describe_inputs(workspace: LocalWorkspace, job: Job, folder: Path) -> JobData:
+    """The dataset inputs of a process; data goes below `folder`."""
     found = JobData()
     kinds = []
-    for name, data in (configuration.get("data") or {}).items():
-        mechanism = str(data.get("mechanism") or "direct").lower()
-        saved_id = saved_dataset_id(workspace, name, data)
-        value = saved_id
-        variable = data.get("environmentVariableName") or name
-        if mechanism in ("mount", "download"):
-            path = data.get("pathOnCompute") or str(folder / "inputs" / name)
+    is_shared = job.layout.processes > 1
+    for one in job.inputs:
+        value = one.dataset_id
+        if one.mechanism != "direct":
+            path = one.path_on_compute or str(folder / "inputs" / one.name)
             found.documents.append(
                 {
-                    "name": name,
-                    "dataset": saved_id,
-                    "mechanism": mechanism,
+                    "name": one.name,
+                    "dataset": one.dataset_id,
+                    "mechanism": one.mechanism,
                     "path": path,
-                    "given": bool(data.get("pathOnCompute")),
-                    "shared": is_shared and bool(data.get("pathOnCompute")),
+                    "given": bool(one.path_on_compute),
+                    "shared": is_shared and bool(one.path_on_compute),
                 }
             )
             # As on Azure the path of a dataset of one file is that of the file.
-            file = single_file(workspace, saved_id)
+            file = single_file(workspace, one.dataset_id)
             value = f"{path.rstrip('/')}/{file}" if file else path
-            found.variables[f"AZUREML_DATAREFERENCE_{name}"] = value
-        elif mechanism != "direct":
-            raise BadRequest(
-                f"The input '{name}' has the mode '{mechanism}'; the local workspace knows "
-                "direct, download and mount."
-            )
-        found.variables[variable] = value
-        found.arguments[f"DatasetConsumptionConfig:{name}"] = value
-        kinds.append(f"{variable}:{mechanism.capitalize()}")
+            found.variables[f"AZUREML_DATAREFERENCE_{one.name}"] = value
+        found.variables[one.variable] = value
+        found.arguments[f"DatasetConsumptionConfig:{one.name}"] = value
+        kinds.append(f"{one.variable}:{one.mechanism.capitalize()}")
     if kinds:
         found.variables["AZUREML_DATASET_ENVIRONMENT_VARS"] = ",".join(kinds)
     return found
 
 
-def lineage(workspace: LocalWorkspace, configuration: dict[str, Any]) -> list[dict[str, Any]]:
-    """The dataset inputs as run history notes them. Raises BadRequest for one that is not there."""
-    return [
-        {
-            "identifier": {
-                "savedId": saved_dataset_id(workspace, name, data),
-                "registeredId": None,
-                "registeredVersion": None,
-            },
-            "consumptionType": "RunInput",
-            "inputDetails": {
-                "inputName": name,
-                "mechanism": str(data.get("mechanism") or "direct").capitalize(),
-                "pathOnCompute": data.get("pathOnCompute"),
-            },
-        }
-        for name, data in (configuration.get("data") or {}).items()
-    ]
-
-
-def describe_outputs(configuration: dict[str, Any], run_id: str, folder: Path) -> JobData:
-    """The dataset outputs of a run configuration; they are written below `folder`."""
+def describe_outputs(job: Job, folder: Path) -> JobData:
+    """The dataset outputs of a process; they are written below `folder`."""
     found = JobData()
-    for name, data in (configuration.get("outputData") or {}).items():
-        options = data.get("additionalOptions") or {}
-        location = ((data.get("outputLocation") or {}).get("dataPath")) or {}
-        relative = location.get("relativePath") or f"dataset/{run_id}/{name}"
-        relative = relative.replace("{run-id}", run_id).replace("{output-name}", name)
-        path = options.get("pathOnCompute") or str(folder / "outputs" / name)
-        upload = options.get("uploadOptions") or {}
+    for one in job.outputs:
+        relative = one.relative_path.replace("{run-id}", job.run_id)
+        path = one.path_on_compute or str(folder / "outputs" / one.name)
         found.documents.append(
             {
-                "name": name,
+                "name": one.name,
                 "path": path,
-                "datastore": location.get("datastoreName"),
-                "relative_path": relative.strip("/"),
-                "mechanism": str(data.get("mechanism") or "mount").lower(),
-                "overwrite": bool(upload.get("overwrite")) or data.get("mechanism") != "upload",
-                "globs": (upload.get("sourceGlobs") or {}).get("patterns"),
-                "registration": options.get("registrationOptions"),
+                "datastore": one.datastore,
+                "relative_path": relative.replace("{output-name}", one.name).strip("/"),
+                "mechanism": one.mechanism,
+                "overwrite": one.overwrites,
+                "globs": list(one.globs) if one.globs else None,
+                "registration": asdict(one.registration),
             }
         )
-        found.variables[name] = path
-        found.variables[f"AZUREML_DATAREFERENCE_{name}"] = path
-        found.arguments[f"DatasetOutputConfig:{name}"] = path
+        found.variables[one.name] = path
+        found.variables[f"AZUREML_DATAREFERENCE_{one.name}"] = path
+        found.arguments[f"DatasetOutputConfig:{one.name}"] = path
     if found.documents:
         found.variables["AZUREML_DATASET_FILE_OUTPUTS"] = ";".join(
             document["name"] for document in found.documents

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local_workspace.client_environment import client_environment, server_environment
+from local_workspace.engines.jobs.attempt import Attempt
 from local_workspace.services import run_history
-from local_workspace.store.tables.execution import JobRow
+from local_workspace.services.execution import Job
 from local_workspace.workspace import LocalWorkspace
 
 TOKEN_SECONDS = 24 * 3600
@@ -67,7 +68,10 @@ def callers_environment(path: Path) -> dict[str, str] | None:
 
 
 def job_environment(
-    workspace: LocalWorkspace, job: JobRow, caller: Mapping[str, str] | None = None
+    workspace: LocalWorkspace,
+    job: Job,
+    attempt: Attempt,
+    caller: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """What every process of a job has in its environment; it holds the token of the run.
 
@@ -92,22 +96,17 @@ def job_environment(
         home = workspace.paths.sdk / "job-home"
         home.mkdir(parents=True, exist_ok=True)
         variables["HOME"] = str(home)
-    definition = job.configuration.get("environment") or {}
-    given = {
-        **(definition.get("environmentVariables") or {}),
-        **(job.configuration.get("environmentVariables") or {}),
-    }
-    folder = str(Path(job.python).parent)
+    folder = str(attempt.python.parent)
     return {
         **variables,
         "PATH": f"{folder}{os.pathsep}{variables.get('PATH', os.defpath)}",
         "PYTHONUNBUFFERED": "1",
-        **{name: str(value) for name, value in given.items()},
-        **_of_the_run(workspace, job),
+        **job.variables,
+        **_of_the_run(workspace, job, attempt),
     }
 
 
-def _of_the_run(workspace: LocalWorkspace, job: JobRow) -> dict[str, str]:
+def _of_the_run(workspace: LocalWorkspace, job: Job, attempt: Attempt) -> dict[str, str]:
     settings = workspace.settings
     with workspace.database.read() as session:
         run = run_history.get_run(session, job.run_id)
@@ -133,7 +132,7 @@ def _of_the_run(workspace: LocalWorkspace, job: JobRow) -> dict[str, str]:
         "AZUREML_EXPERIMENT_SCOPE": f"{scope}/experiments/{job.experiment_name}",
         "AZUREML_SERVICE_ENDPOINT": workspace.origin,
         "AZUREML_DISCOVERY_SERVICE_ENDPOINT": workspace.discovery_url,
-        "AZUREML_RUN_ATTEMPT": str(job.attempts),
+        "AZUREML_RUN_ATTEMPT": str(attempt.number),
         "AZUREML_SCRIPT_DIRECTORY_NAME": ".",
         "MLFLOW_TRACKING_URI": f"azureml://localhost:{workspace.port}/mlflow/v2.0{scope}?",
         "MLFLOW_TRACKING_TOKEN": token,

@@ -8,11 +8,12 @@ import multiprocessing.forkserver
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from local_workspace.engines.nodes.node import NODE_START_METHOD
-from local_workspace.services.compute import Node, find_compute, list_computes, set_nodes
+from local_workspace.services.compute import Node, find_compute, set_nodes
 from local_workspace.store.tables.compute import ComputeRow
 from local_workspace.workspace import LocalWorkspace
 
@@ -27,104 +28,115 @@ REST_SECONDS = 60.0
 _IMPORTED_BY_NODES = ("distributed", "numpy", "pandas")
 
 
+@dataclass
+class _Kept:
+    """A cluster that is starting (`cluster` is None) or up."""
+
+    cluster: Cluster | None = None
+    failure: str | None = None
+    empty_since: float | None = None
+    shown: Any = field(default=None)
+
+
 class NodeKeeper:
     """Keeps as many nodes as jobs need and compute targets allow.
 
-    Called by the engine's thread; starting and ending a cluster takes seconds and is done by
-    `helpers`, after which `wake` is called.
+    Called by the engine's thread; starting and ending a cluster takes seconds and is done beside
+    it. `wake(key)` is called when the cluster of a compute target is up, or cannot be had.
     """
 
-    def __init__(
-        self, workspace: LocalWorkspace, helpers: Executor, wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, workspace: LocalWorkspace, wake: Callable[[str], None]) -> None:
         self._workspace = workspace
-        self._helpers = helpers
         self._wake = wake
-        self._clusters: dict[str, Cluster] = {}
-        self._starting: set[str] = set()
-        self._failures: dict[str, str] = {}
+        self._kept: dict[str, _Kept] = {}
+        self._helpers = ThreadPoolExecutor(2, "clusters")
         self._start_one_by_one = threading.Lock()
-        self._empty_since: dict[str, float] = {}
-        self._shown: dict[str, Any] = {}
 
-    @property
-    def is_active(self) -> bool:
-        """Whether there is a cluster to look after."""
-        return bool(self._clusters or self._starting)
+    def is_active(self, key: str) -> bool:
+        """Whether a compute target has a cluster to look after."""
+        return key in self._kept
 
-    def cluster(self, name: str) -> Cluster | None:
+    def cluster(self, key: str) -> Cluster | None:
         """The cluster of a compute target, once it is up."""
-        return self._clusters.get(name)
+        kept = self._kept.get(key)
+        return kept.cluster if kept else None
 
-    def failure(self, name: str) -> str | None:
+    def failure(self, key: str) -> str | None:
         """Why the cluster of a compute target could not be started, told once."""
-        return self._failures.pop(name, None)
+        kept = self._kept.get(key)
+        if kept is None or kept.failure is None:
+            return None
+        del self._kept[key]
+        return kept.failure
 
-    def keep(self, needed: dict[str, int], soon: set[str]) -> dict[str, ComputeRow]:
-        """Bring every cluster to the nodes that are `needed`; the compute targets there are.
+    def keep(self, row: ComputeRow, needed: int, *, is_wanted: bool) -> None:
+        """Bring the cluster of a compute target to the nodes that are `needed`.
 
-        `soon` names those whose jobs are still being prepared.
+        `is_wanted`: there are jobs for it, if only such as are still being prepared.
         """
-        if not needed and not soon and not self.is_active:
-            return {}
-        with self._workspace.database.read() as session:
-            computes = {row.key: row for row in list_computes(session)}
-        for name in set(self._clusters) - set(computes):
-            self._put_away(name)
-        for name in (set(needed) | soon) & set(computes):
-            if name not in self._clusters and name not in self._starting:
-                self._starting.add(name)
-                self._helpers.submit(self._start, name)
-        for name, cluster in list(self._clusters.items()):
-            row = computes[name]
-            target = cluster.scale(
-                needed.get(name, 0), row.min_nodes, row.max_nodes, row.idle_seconds
-            )
-            self._show(name, cluster, target)
-            if name in needed or name in soon or not cluster.is_empty:
-                self._empty_since.pop(name, None)
-            elif time.monotonic() - self._empty_since.setdefault(name, time.monotonic()) > (
-                REST_SECONDS
-            ):
-                self._put_away(name)
-        return computes
+        key = row.key
+        if key not in self._kept:
+            if is_wanted:
+                self._kept[key] = _Kept()
+                self._helpers.submit(self._start, key)
+            return
+        kept = self._kept[key]
+        if kept.cluster is None:
+            return
+        target = kept.cluster.scale(needed, row.min_nodes, row.max_nodes, row.idle_seconds)
+        self._show(key, kept, kept.cluster, target)
+        now = time.monotonic()
+        if is_wanted or not kept.cluster.is_empty:
+            kept.empty_since = None
+        elif kept.empty_since is None:
+            kept.empty_since = now
+        elif now - kept.empty_since > REST_SECONDS:
+            self.put_away(key)
 
-    def _start(self, name: str) -> None:
+    def put_away(self, key: str) -> None:
+        """End the cluster of a compute target, if it has one."""
+        kept = self._kept.pop(key, None)
+        if kept is not None and kept.cluster is not None:
+            self._helpers.submit(kept.cluster.close)
+
+    def _start(self, key: str) -> None:
         try:
             with self._start_one_by_one:
                 _prepare_node_processes()
                 # Takes seconds: only who submits jobs to a cluster pays for it.
                 from local_workspace.engines.nodes.cluster import Cluster
 
-                cluster = Cluster(name, self._workspace.paths.runs / ".nodes" / name)
+                cluster = Cluster(key, self._workspace.paths.runs / ".nodes" / key)
         except Exception as error:
-            _log.exception("The nodes of %s could not be started", name)
-            self._failures[name] = f"The nodes of '{name}' could not be started: {error}"
+            _log.exception("The nodes of %s could not be started", key)
+            failure = f"The nodes of '{key}' could not be started: {error}"
+            self._kept[key] = _Kept(failure=failure)
         else:
-            self._clusters[name] = cluster
-        self._starting.discard(name)
-        self._wake()
+            kept = self._kept.get(key)
+            if kept is None:
+                # Its compute target was deleted meanwhile.
+                cluster.close()
+            else:
+                kept.cluster = cluster
+        self._wake(key)
 
-    def _put_away(self, name: str) -> None:
-        cluster = self._clusters.pop(name)
-        self._shown.pop(name, None)
-        self._empty_since.pop(name, None)
-        self._helpers.submit(cluster.close)
-
-    def _show(self, name: str, cluster: Cluster, target: int) -> None:
+    def _show(self, key: str, kept: _Kept, cluster: Cluster, target: int) -> None:
         nodes = [Node(node.node_id, node.state, node.run_id) for node in cluster.nodes()]
-        if self._shown.get(name) == (nodes, target):
+        if kept.shown == (nodes, target):
             return
         with self._workspace.database.write() as session:
-            if find_compute(session, name) is not None:
-                set_nodes(session, name, nodes, target=target)
-        self._shown[name] = (nodes, target)
+            if find_compute(session, key) is not None:
+                set_nodes(session, key, nodes, target=target)
+        kept.shown = (nodes, target)
 
     def close(self) -> None:
         """End all nodes, and the processes on them."""
-        for cluster in self._clusters.values():
-            cluster.close()
-        self._clusters.clear()
+        # A cluster that is only starting is waited for: nothing of it may stay.
+        self._helpers.shutdown(wait=True)
+        for kept in self._kept.values():
+            if kept.cluster is not None:
+                kept.cluster.close()
+        self._kept.clear()
 
 
 def _prepare_node_processes() -> None:

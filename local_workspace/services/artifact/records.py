@@ -214,6 +214,22 @@ def append_artifact(
     return Artifact(origin, container, path, blob)
 
 
+def make_appendable(workspace: LocalWorkspace, origin: str, container: str, path: str) -> None:
+    """Have an artifact that was written as a whole take more at its end; its content stays."""
+    workspace.blobs.make_appendable(
+        workspace.settings.storage_account,
+        ARTIFACT_CONTAINER,
+        _blob_name(origin, container, artifact_path(path)),
+    )
+
+
+def artifact_size(workspace: LocalWorkspace, origin: str, container: str, path: str) -> int:
+    """The bytes of an artifact; 0 when there is none."""
+    if not artifact_exists(workspace, origin, container, path):
+        return 0
+    return get_artifact(workspace, origin, container, path).blob.size
+
+
 def delete_artifact(workspace: LocalWorkspace, origin: str, container: str, path: str) -> None:
     """Delete an artifact. Raises NotFound."""
     found = get_artifact(workspace, origin, container, path)

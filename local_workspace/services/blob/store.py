@@ -188,6 +188,17 @@ class BlobStore(BlobTree):
                 account, container, name, len(data), lambda target: write_all(target, data)
             )
 
+    def make_appendable(self, account: str, container: str, name: str) -> None:
+        """Turn a block blob into an append blob with the same content. Raises BlobError."""
+        with os_errors(), self._locks.of(account, container, name):
+            before = self.properties(account, container, name)
+            properties = new_properties(
+                name, blob_type=APPEND_BLOB, content_type=before.content_type
+            )
+            with self.open(account, container, name) as source, TemporaryFile(self.layout) as file:
+                file.append_range(source.fileno(), 0, before.size)
+                self.commit(account, container, file, properties)
+
     # Blocks
 
     def stage_block(

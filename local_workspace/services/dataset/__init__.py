@@ -3,6 +3,7 @@
 from local_workspace.services.dataset.parsing import Definition, definition_of
 from local_workspace.services.dataset.records import (
     ensure_saved,
+    find_dataset,
     get_registered,
     get_saved,
     register_dataset,
@@ -13,6 +14,7 @@ __all__ = [
     "Definition",
     "definition_of",
     "ensure_saved",
+    "find_dataset",
     "get_registered",
     "get_saved",
     "register_dataset",

@@ -1,25 +1,46 @@
-"""What happens to a run configuration before the engine gets it."""
+"""Submission and cancellation: what happens to a run before an engine takes it up."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
-from local_workspace.engines.jobs.inputs_and_outputs import lineage
-from local_workspace.errors import BadRequest, Conflict, NotFound, NotImplementedHere
+from local_workspace.errors import BadRequest, Conflict, NotFound, ServiceError
 from local_workspace.http import WORKSPACE_SCOPE
-from local_workspace.services import content, run_history
+from local_workspace.services import content, dataset, run_history
 from local_workspace.services.compute import find_compute
-from local_workspace.services.execution.layout import layout_of
-from local_workspace.services.execution.parsing import run_configuration
+from local_workspace.services.execution.job import Job
+from local_workspace.services.execution.parsing import (
+    DatasetReference,
+    Submission,
+    parse_job,
+    parse_submission,
+)
+from local_workspace.services.execution.queue import find_job, request_cancel
+from local_workspace.services.execution.wire import input_lineage
 from local_workspace.store.tables.execution import JobRow
 from local_workspace.store.tables.run_history import RunRow
 from local_workspace.workspace import LocalWorkspace
 
-LOCAL = "local"
-_FRAMEWORKS = ("python", "pytorch", "tensorflow")
+
+class JobsEngine(Protocol):
+    """What this service asks of what executes jobs: `workspace.engines.jobs`."""
+
+    def submit(self, run_id: str) -> None:
+        """There is a new job in the queue."""
+
+    def cancel(self, run_id: str) -> None:
+        """A job of the queue is to end."""
+
+    def local_archive(self, run_id: str) -> bytes:
+        """What the SDK unpacks to start a run with compute_target='local' (a ZIP file)."""
+
+
+def jobs_engine(workspace: LocalWorkspace) -> JobsEngine:
+    """What executes the jobs of a workspace."""
+    return workspace.engines.jobs
 
 
 def submit_run(
@@ -30,64 +51,47 @@ def submit_run(
     *,
     created_by: dict[str, Any] | None = None,
 ) -> RunRow:
-    """Make the run that `definition` describes and give it to the engine.
+    """Make the run that `definition` describes and put its job into the queue.
 
-    `definition` is the SDK's: `Configuration`, `SnapshotId`, `ParentRunId`, names in any case. A
-    run that was submitted under this id already is returned as it is, because clients repeat
+    A run that was submitted under this id already is returned as it is, because clients repeat
     requests. Raises BadRequest for what cannot run, NotFound for an unknown compute target,
     snapshot, parent or dataset, Conflict when the id belongs to a run of another kind.
     """
-    given, configuration = run_configuration(definition)
-    snapshot_id = given.get("snapshotId")
-    target = str(configuration.get("target") or LOCAL)
-    kind = "local" if target == LOCAL else "cluster"
-    node_count = layout_of(configuration).nodes
-    _check(configuration, kind, node_count)
-    inputs = lineage(workspace, configuration)
-    with workspace.database.write() as session:
-        present = session.get(JobRow, run_id)
-        if present is not None:
-            return run_history.get_run(session, run_id)
-        if session.get(RunRow, run_id) is not None:
-            raise Conflict(f"There is a run '{run_id}' already that was not submitted.")
-        if kind == "cluster":
-            target = _check_compute(session, target, node_count)
-            content.get_snapshot(session, str(snapshot_id))
-        job = JobRow(
-            run_id=run_id,
-            experiment_name=experiment_name,
-            kind=kind,
-            compute=target.lower() if kind == "cluster" else None,
-            snapshot_id=snapshot_id,
-            configuration=configuration,
-            node_count=node_count,
-            state="submitted",
-            attempts=0,
-            cancel_requested=False,
-            submitted=utc_now(),
-        )
-        properties = {"_azureml.ComputeTargetType": "amlctrain" if kind == "cluster" else "local"}
-        if snapshot_id:
-            properties["ContentSnapshotId"] = snapshot_id
-        row = run_history.upsert_run(
-            session,
-            experiment_name,
+    submission = parse_submission(definition)
+    with workspace.database.read() as session:
+        job = parse_job(
+            submission,
             run_id,
-            {
-                "parentRunId": given.get("parentRunId"),
-                "runType": "azureml.scriptrun",
-                "runTypeV2": {"orchestrator": "Execution", "traits": []},
-                "target": target,
-                "scriptName": configuration.get("script"),
-                "runDefinition": configuration,
-                "inputDatasets": inputs,
-                "properties": properties,
-                "cancelUri": _cancel_uri(workspace, experiment_name, run_id),
-            },
-            created_by,
+            experiment_name,
+            lambda reference: _saved_dataset_id(session, reference),
         )
-        session.add(job)
-    workspace.engine.submit(job)
+    with workspace.database.write() as session:
+        if find_job(session, run_id) is not None:
+            return run_history.get_run(session, run_id)
+        if run_history.find_run(session, run_id) is not None:
+            raise Conflict(f"There is a run '{run_id}' already that was not submitted.")
+        target = submission.target
+        if job.compute is not None:
+            target = _check_compute(session, target, job.layout.nodes)
+            content.get_snapshot(session, str(job.snapshot_id))
+        row = _add_run(session, workspace, job, submission, target, created_by)
+        session.add(
+            JobRow(
+                run_id=run_id,
+                kind=job.kind,
+                compute=job.compute,
+                document=job.document(),
+                node_count=job.layout.nodes,
+                state="submitted",
+                attempts=0,
+                losses=0,
+                cancel_requested=False,
+                submitted=utc_now(),
+                has_logs=True,
+                ran_seconds=0.0,
+            )
+        )
+    jobs_engine(workspace).submit(run_id)
     return row
 
 
@@ -96,14 +100,44 @@ def cancel_run(workspace: LocalWorkspace, run_id: str) -> None:
 
     Raises NotFound.
     """
-    with workspace.database.read() as session:
+    with workspace.database.write() as session:
         run_history.get_run(session, run_id)
-        if session.get(JobRow, run_id) is None:
-            raise NotFound(f"The run '{run_id}' was not submitted: nothing executes it.")
-    workspace.engine.cancel(run_id)
+        is_new = request_cancel(session, run_id)
+    if is_new:
+        jobs_engine(workspace).cancel(run_id)
 
 
-def _cancel_uri(workspace: LocalWorkspace, experiment_name: str, run_id: str) -> str:
+def _add_run(
+    session: Session,
+    workspace: LocalWorkspace,
+    job: Job,
+    submission: Submission,
+    target: str,
+    created_by: dict[str, Any] | None,
+) -> RunRow:
+    properties = {"_azureml.ComputeTargetType": "local" if job.is_local else "amlctrain"}
+    if job.snapshot_id:
+        properties["ContentSnapshotId"] = job.snapshot_id
+    return run_history.upsert_run(
+        session,
+        job.experiment_name,
+        job.run_id,
+        {
+            "parentRunId": submission.parent_run_id,
+            "runType": "azureml.scriptrun",
+            "runTypeV2": {"orchestrator": "Execution", "traits": []},
+            "target": target,
+            "scriptName": job.script,
+            "runDefinition": submission.configuration,
+            "inputDatasets": input_lineage(job),
+            "properties": properties,
+            "cancelUri": _cancel_uri(workspace, job),
+        },
+        created_by,
+    )
+
+
+def _cancel_uri(workspace: LocalWorkspace, job: Job) -> str:
     settings = workspace.settings
     scope = WORKSPACE_SCOPE.format(
         subscription_id=settings.subscription_id,
@@ -111,20 +145,9 @@ def _cancel_uri(workspace: LocalWorkspace, experiment_name: str, run_id: str) ->
         workspace_name=settings.workspace_name,
     )
     return (
-        f"{workspace.origin}/execution/v1.0{scope}/experiments/{experiment_name}"
-        f"/runId/{run_id}/cancel"
+        f"{workspace.origin}/execution/v1.0{scope}/experiments/{job.experiment_name}"
+        f"/runId/{job.run_id}/cancel"
     )
-
-
-def _check(configuration: dict[str, Any], kind: str, node_count: int) -> None:
-    framework = str(configuration.get("framework") or "Python")
-    if framework.lower() not in _FRAMEWORKS:
-        raise NotImplementedHere(
-            f"The framework '{framework}' is not offered by the local workspace: it runs Python "
-            "scripts and commands."
-        )
-    if kind == "local" and node_count > 1:
-        raise BadRequest("A run with compute_target='local' has one node.")
 
 
 def _check_compute(session: Session, name: str, node_count: int) -> str:
@@ -141,3 +164,19 @@ def _check_compute(session: Session, name: str, node_count: int) -> str:
             f"{row.max_nodes}."
         )
     return row.name
+
+
+def _saved_dataset_id(session: Session, reference: DatasetReference) -> str:
+    try:
+        if reference.saved_id:
+            return dataset.get_saved(session, reference.saved_id).saved_id
+        if reference.name:
+            row = dataset.find_dataset(session, reference.name)
+            return dataset.get_registered(session, row, reference.version).saved.saved_id
+    except ServiceError as error:
+        raise BadRequest(
+            f"The input '{reference.input_name}' of the run is not a dataset of this workspace: "
+            f"{error.message}",
+            inner_code="DatasetNotFound",
+        ) from error
+    raise BadRequest(f"The input '{reference.input_name}' of the run names no dataset.")

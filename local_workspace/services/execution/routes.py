@@ -20,8 +20,7 @@ from local_workspace.http import (
     sdk,
 )
 from local_workspace.identity.tokens import Principal
-from local_workspace.services.execution.local_run import invocation_zip
-from local_workspace.services.execution.records import cancel_run, submit_run
+from local_workspace.services.execution.records import cancel_run, jobs_engine, submit_run
 from local_workspace.services.run_history import user_dto
 from local_workspace.workspace import LocalWorkspace
 
@@ -74,7 +73,7 @@ def submit_local_run(
         definition,
         created_by=user_dto(workspace.settings, principal),
     )
-    return Response(invocation_zip(workspace, row.run_id), media_type="application/zip")
+    return Response(jobs_engine(workspace).local_archive(row.run_id), media_type="application/zip")
 
 
 @router.post("/runId/{run_id}/cancel", openapi_extra=sdk("Run.cancel"))

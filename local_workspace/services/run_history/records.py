@@ -73,6 +73,11 @@ def get_run(session: Session, run_id: str) -> RunRow:
     return row
 
 
+def find_run(session: Session, run_id: str) -> RunRow | None:
+    """The run with that id, if there is one."""
+    return session.get(RunRow, run_id)
+
+
 def check_run(session: Session, run_id: str) -> None:
     """Raise NotFound unless there is such a run; much cheaper than to read it."""
     if session.scalar(select(RunRow.run_id).where(RunRow.run_id == run_id)) is None:

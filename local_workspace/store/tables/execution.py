@@ -8,26 +8,30 @@ from local_workspace.store.base import Base
 
 
 class JobRow(Base):
-    """A submitted run and how far the engine has come with it. All times are UTC."""
+    """A submitted run and how far it has come. All times are UTC."""
 
     __tablename__ = "jobs"
 
     run_id = Column(String(256), primary_key=True)
-    experiment_name = Column(String(255), nullable=False)
     # "cluster", or "local" for compute_target='local'.
     kind = Column(String(16), nullable=False)
     compute = Column(String(64))
-    snapshot_id = Column(String(64))
-    # The run configuration as the SDK sent it.
-    configuration = Column(JSON, nullable=False)
+    # What it is to do: the document of `services.execution.Job`. None for a job of an older
+    # version that has ended.
+    document = Column(JSON(none_as_null=True))
     node_count = Column(Integer, nullable=False, default=1)
     # "submitted", "queued", "running", "ending" or "done".
     state = Column(String(16), nullable=False, index=True)
-    # How often it has been given to nodes: more than once when a node or the server was lost.
+    # How often it has been started.
     attempts = Column(Integer, nullable=False, default=0)
+    # How often its node, or the server, was lost while it ran; an orderly stop is no loss.
+    losses = Column(Integer, nullable=False, default=0)
     cancel_requested = Column(Boolean, nullable=False, default=False)
     submitted = Column(DateTime(timezone=True), nullable=False)
-    # Seconds since 1970 when its first node began; for max_run_duration_seconds.
-    started = Column(Float)
+    ended = Column(DateTime(timezone=True))
+    # False once the logs of a run that ended long ago are cleared away.
+    has_logs = Column(Boolean, nullable=False, default=True)
+    # For max_run_duration_seconds: how long it has run, in the attempts before the present one too.
+    ran_seconds = Column(Float, nullable=False, default=0.0)
     # The Python of its environment, once that is there.
     python = Column(Text)

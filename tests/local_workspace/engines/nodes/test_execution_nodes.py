@@ -22,9 +22,10 @@ from execution_helpers import (
     wait_until,
 )
 
+from local_workspace.engines.jobs.ranks import rank_variables
 from local_workspace.engines.nodes.node import _watch
 from local_workspace.errors import BadRequest, NotImplementedHere
-from local_workspace.services.execution.layout import layout_of, rank_variables
+from local_workspace.services.execution.parsing import layout_of
 
 SAY_VARIABLES = """
 import json, os, sys

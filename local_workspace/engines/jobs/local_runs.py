@@ -13,7 +13,7 @@ import shlex
 import sys
 import zipfile
 
-from local_workspace.engines.jobs.preparing import CALLER_FILE, KILL_FILE, START_FILE, job_folder
+from local_workspace.engines.jobs.folders import CALLER_FILE, KILL_FILE, START_FILE, job_folder
 from local_workspace.workspace import LocalWorkspace
 
 _SCRIPT = """#!/bin/bash
