@@ -9,12 +9,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from repository import REPOSITORY
 
 from benchmarks import harness, running
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.workspaces import fresh_workspace, server_pid
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def good():

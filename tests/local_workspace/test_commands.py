@@ -11,13 +11,12 @@ from pathlib import Path
 
 import dotenv
 import pytest
+from repository import REPOSITORY
 
 from local_workspace import process
 from local_workspace.client_environment import env_lines, server_environment
 from local_workspace.paths import Paths
 from local_workspace.settings import Settings
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def command(*arguments, **environment):
