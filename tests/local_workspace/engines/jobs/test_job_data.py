@@ -10,7 +10,7 @@ from azureml.core import Dataset
 from azureml.core.runconfig import MpiConfiguration
 from azureml.data import OutputFileDatasetConfig
 from azureml.data._dataset import _Dataset
-from execution_helpers import GATE, Lab, error_of, json_of, text_of, wait_for, wait_until
+from execution_helpers import GATE, error_of, json_of, text_of, wait_for, wait_until
 
 from local_workspace.job_side import datasets as data
 
@@ -38,12 +38,6 @@ json.dump(
 )
 print("read")
 """
-
-
-@pytest.fixture
-def lab(local_workspace, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return Lab(local_workspace, tmp_path)
 
 
 @pytest.fixture(scope="module")

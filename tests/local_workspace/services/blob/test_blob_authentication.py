@@ -20,7 +20,7 @@ from azure.storage.blob import (
     generate_blob_sas,
     generate_container_sas,
 )
-from blob_server import ACCOUNTS, running_server
+from blob_server import ACCOUNTS, code_of
 
 from local_workspace.clock import utc_now
 from local_workspace.services.blob import BlobError, sign_sas
@@ -32,29 +32,17 @@ OTHER_KEY = base64.b64encode(b"a key that no account has" * 2).decode()
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running_server(tmp_path_factory.mktemp("blobs")) as running:
-        yield running
-
-
 @pytest.fixture
-def container(server):
+def container(container):
     """A container of this test's own with the blob `data`."""
-    made = server.client().create_container(f"container-{next(_numbers)}")
-    made.upload_blob("data", b"content")
-    return made
+    container.upload_blob("data", b"content")
+    return container
 
 
 @pytest.fixture
 def with_sas(server, container):
     """The container through a SAS."""
     return lambda sas: server.client(sas=sas).get_container_client(container.container_name)
-
-
-def code_of(caught):
-    code = caught.value.error_code
-    return getattr(code, "value", code)
 
 
 def refused(call):
