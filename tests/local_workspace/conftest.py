@@ -1,8 +1,11 @@
-"""What the tests of several parts need; classes and functions are in the modules beside it."""
+"""What the tests of several parts need; classes and functions are in the modules beside it.
+
+The SDK and MLflow are imported within fixtures: a conftest may be read before the workspace has
+started, and they read their settings when they are imported.
+"""
 
 import pytest
 import requests
-from execution_helpers import Lab
 from studio_browser import Browser
 
 from local_workspace.identity.tokens import TokenIssuer
@@ -78,6 +81,8 @@ def module_folder(tmp_path_factory):
 @pytest.fixture
 def lab(local_workspace, folder):
     """Submits runs to the workspace of the test session."""
+    from execution_helpers import Lab
+
     return Lab(local_workspace, folder)
 
 

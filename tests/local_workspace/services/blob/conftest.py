@@ -18,9 +18,17 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def container(server):
+def new_container(server):
+    """Makes containers of names that no other has."""
+    return lambda account="first": server.client(account).create_container(
+        f"container-{next(_numbers)}"
+    )
+
+
+@pytest.fixture
+def container(new_container):
     """A container of this test's own."""
-    return server.client().create_container(f"container-{next(_numbers)}")
+    return new_container()
 
 
 @pytest.fixture

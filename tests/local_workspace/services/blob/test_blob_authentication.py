@@ -2,7 +2,6 @@
 
 import base64
 import email.utils
-import itertools
 import ssl
 import urllib.error
 import urllib.request
@@ -29,7 +28,6 @@ from local_workspace.services.blob.sas import parse_time
 
 SOON = timedelta(hours=1)
 OTHER_KEY = base64.b64encode(b"a key that no account has" * 2).decode()
-_numbers = itertools.count()
 
 
 @pytest.fixture
@@ -154,8 +152,10 @@ def test_add_alone_appends_only(container, with_sas):
     assert refused(appender.create_append_blob) == (403, "AuthorizationPermissionMismatch")
 
 
-def test_a_container_sas_does_not_reach_other_containers(server, container, with_sas):
-    other = server.client().create_container(f"container-{next(_numbers)}")
+def test_a_container_sas_does_not_reach_other_containers(
+    server, container, new_container, with_sas
+):
+    other = new_container()
     other.upload_blob("data", b"other")
     sas = container_sas(container, "racwdl")
     elsewhere = server.client(sas=sas).get_container_client(other.container_name)
@@ -289,8 +289,8 @@ def test_a_sas_names_the_file_for_a_browser(server, container):
         assert answer.read() == b"content"
 
 
-def test_a_copy_needs_the_right_to_read_its_source(server, container):
-    theirs = server.client("second").create_container(f"container-{next(_numbers)}")
+def test_a_copy_needs_the_right_to_read_its_source(container, new_container):
+    theirs = new_container("second")
     secret = theirs.upload_blob("secret", b"secret")
     target = container.get_blob_client("copy")
     assert refused(lambda: target.start_copy_from_url(secret.url)) == (
