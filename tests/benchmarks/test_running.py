@@ -9,12 +9,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from repository import REPOSITORY
 
 from benchmarks import harness, running
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.workspaces import fresh_workspace, server_pid
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def good():
@@ -66,7 +65,7 @@ def test_what_fails_is_said_and_hinders_no_other(capfd):
 
 def test_stopping_leaves_no_server_and_no_files():
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import sys; sys.path[:] = {sys.path!r}\n"
         "from benchmarks import running; from test_running import servers\n"
         "running.signal.signal(running.signal.SIGTERM, running._interrupt)\n"
         "running.measure(servers, lambda text: print(text, flush=True))\n"

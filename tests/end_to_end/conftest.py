@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
 from local_workspace import process
 from local_workspace.client_environment import server_environment
 from local_workspace.paths import DEFAULT_ROOT, Paths
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 # What a clone has, and a lesson may use.
 _PARTS = ("data", "experiments", "assets", "lesson_runner", "local_workspace")
 _QUESTION = """

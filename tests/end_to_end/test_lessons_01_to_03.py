@@ -1,18 +1,16 @@
 """What lessons 01 to 03 leave behind in the workspace."""
 
 import re
-from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from repository import LESSONS, REPOSITORY
 
 
 def test_every_lesson_ends_well_and_files_for_the_local_workspace_are_there(clone):
-    lessons = sorted(path.name[:2] for path in REPOSITORY.glob("[0-9][0-9]_*.py"))
-    assert re.findall(r"^(\d\d) .* ok ", clone.first_output, re.MULTILINE) == lessons
+    assert re.findall(r"^(\d\d) .* ok ", clone.first_output, re.MULTILINE) == LESSONS
     assert "wrote config.json and .env for the local workspace" in clone.first_output
     assert (clone.folder / ".env").stat().st_mode & 0o077 == 0
     secret = re.search(r"AZURE_STORAGE_KEY=(\S+)", (clone.folder / ".env").read_text())[1]
-    assert secret.strip("'") not in clone.first_output + "".join(map(clone.log, lessons))
+    assert secret.strip("'") not in clone.first_output + "".join(map(clone.log, LESSONS))
 
 
 def test_01_the_files_are_in_the_container_as_they_were(clone):

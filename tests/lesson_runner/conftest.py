@@ -2,11 +2,9 @@
 
 import json
 import sys
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 LESSON = '"""{title}.\n\nNeeds: {needs}\n"""\n\n{body}\n'
 
 

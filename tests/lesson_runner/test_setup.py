@@ -11,8 +11,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 BEFORE_SET_UP = ("command_line", "installer", "interpreters", "lessons", "set_up")
 OFFLINE = "#!/bin/sh\n[ $1 = --version ] && echo uv 9.9.0 && exit\necho 'dns error' >&2\nexit 2\n"
 

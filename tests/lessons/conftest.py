@@ -39,7 +39,7 @@ import matplotlib.pyplot as plt
 import pytest
 from azureml.core import Workspace
 from data_doubles import DataInMemory
-from lesson_files import REPOSITORY, find_lesson
+from repository import REPOSITORY, find_lesson
 from run_doubles import RunsInMemory
 
 SCOPE = (

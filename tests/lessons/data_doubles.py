@@ -16,7 +16,7 @@ from azureml.data import FileDataset, TabularDataset
 from azureml.data.abstract_dataset import _DatasetDict
 from azureml.data.azure_storage_datastore import AzureBlobDatastore, AzureFileDatastore
 from azureml.data.dataset_consumption_config import DatasetConsumptionConfig
-from lesson_files import REPOSITORY
+from repository import REPOSITORY
 
 BORN_WITH = {
     "workspaceblobstore": AzureBlobDatastore,

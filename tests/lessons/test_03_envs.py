@@ -7,7 +7,7 @@ import pytest
 import yaml
 from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
-from lesson_files import REPOSITORY
+from repository import REPOSITORY
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import joblib
 import numpy as np
 import pytest
 from azureml.core import Environment
-from lesson_files import REPOSITORY
 from matplotlib import image
+from repository import REPOSITORY
 
 FEATURES = 8
 TESTED = 4_500  # 30 % of 15,000 patients

@@ -5,8 +5,8 @@ import contextlib
 import numpy as np
 import pytest
 from azureml.core import Environment
-from lesson_files import REPOSITORY
 from matplotlib import image
+from repository import REPOSITORY
 from tracking_doubles import RunsInMlflow, mlflow_at_rest
 
 MODEL = "diabetes-mlflow-model"

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import yaml
 from azureml.core.run import _SubmittedRun
-from lesson_files import REPOSITORY
 from matplotlib import image
+from repository import REPOSITORY
 from run_doubles import run_script
 
 SCRIPT = REPOSITORY / "experiments" / "04_experiment_script.py"

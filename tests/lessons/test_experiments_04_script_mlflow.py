@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from azureml.core.run import _SubmittedRun
-from lesson_files import REPOSITORY
 from matplotlib import image
+from repository import REPOSITORY
 from run_doubles import run_script
 from tracking_doubles import RunsInMlflow, mlflow_at_rest
 

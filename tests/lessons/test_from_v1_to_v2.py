@@ -7,7 +7,7 @@ import inspect
 import re
 
 import pytest
-from lesson_files import REPOSITORY
+from repository import REPOSITORY
 
 TEXT = (REPOSITORY / "docs" / "from_v1_to_v2.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)

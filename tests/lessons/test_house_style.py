@@ -4,7 +4,7 @@ import ast
 import re
 
 import pytest
-from lesson_files import LESSONS, find_lesson
+from repository import LESSONS, find_lesson
 
 
 @pytest.fixture(params=LESSONS)

@@ -4,15 +4,13 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import requests
 from bs4 import BeautifulSoup
+from repository import REPOSITORY
 
 from local_workspace import process
 from local_workspace.studio.ticket_page import write_ticket_page
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 # HTML's elements without an end.
 _VOID = {"meta", "link", "img", "input", "br", "hr"}
@@ -89,6 +87,11 @@ def rows(page, caption):
         dict(zip(names, (text(cell) for cell in row(["th", "td"])), strict=True))
         for row in table.tbody("tr")
     ]
+
+
+def facts(element):
+    """The facts on a page or in a part of it: {name: value}."""
+    return {text(fact.dt): text(fact.dd) for fact in element.select(".facts div")}
 
 
 class _Checker(HTMLParser):

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import dotenv
 import pytest
+from repository import REPOSITORY
 
 from local_workspace import process
 from local_workspace.client_environment import env_lines, server_environment
 from local_workspace.paths import Paths
 from local_workspace.settings import Settings
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def command(*arguments, **environment):
@@ -200,7 +199,9 @@ def test_logs_hold_no_secret(local_workspace):
     settings = local_workspace.settings
     for secret in (settings.storage_key, settings.msi_secret, settings.signing_key):
         assert secret not in log
-    assert "Local workspace" in command("logs", "--root", local_workspace.root).stdout
+    lines = str(len(log.splitlines()) + 1000)
+    printed = command("logs", "--lines", lines, "--root", local_workspace.root).stdout
+    assert "Local workspace" in printed
 
 
 def test_settings_are_private(local_workspace):

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from execution_helpers import (
     GATE,
-    Lab,
     error_of,
     json_of,
     text_of,
@@ -41,12 +40,6 @@ json.dump(
     open("seen.json", "w"),
 )
 """
-
-
-@pytest.fixture
-def lab(local_workspace, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return Lab(local_workspace, tmp_path)
 
 
 class Job:

@@ -8,19 +8,7 @@ from azureml.core import Dataset, Environment, Experiment
 from azureml.core.compute import AmlCompute, ComputeTarget
 from azureml.core.conda_dependencies import CondaDependencies
 from bs4 import BeautifulSoup
-from studio_browser import Browser, check_html, rows, text
-
-
-@pytest.fixture(scope="module")
-def ws(local_workspace):
-    return local_workspace.workspace
-
-
-@pytest.fixture(scope="module")
-def browser(local_workspace):
-    browser = Browser(local_workspace)
-    browser.sign_in(local_workspace)
-    return browser
+from studio_browser import check_html, facts, rows, text
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +44,6 @@ def environment(ws):
     environment.docker.base_image_registry.username = "me"
     environment.docker.base_image_registry.password = "hush-hush"
     return environment.register(ws)
-
-
-def facts(element):
-    return {text(fact.dt): text(fact.dd) for fact in element.select(".facts div")}
 
 
 def test_datasets_and_their_versions(browser, dataset):

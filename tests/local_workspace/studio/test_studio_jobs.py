@@ -1,9 +1,8 @@
 """The page of a submitted run, from its first line to its end."""
 
-import pytest
 from azureml.core import Dataset
-from execution_helpers import GATE, Lab, wait_for, wait_until
-from studio_browser import Browser, rows, text
+from execution_helpers import GATE, wait_for, wait_until
+from studio_browser import Browser, facts, rows, text
 
 SCRIPT = (
     GATE
@@ -17,22 +16,6 @@ run.log("score", 0.75)
 print("last line", flush=True)
 """
 )
-
-
-@pytest.fixture(scope="module")
-def browser(local_workspace):
-    browser = Browser(local_workspace)
-    browser.sign_in(local_workspace)
-    return browser
-
-
-@pytest.fixture
-def lab(local_workspace, tmp_path):
-    return Lab(local_workspace, tmp_path)
-
-
-def facts(page):
-    return {text(fact.dt): text(fact.dd) for fact in page.select(".facts div")}
 
 
 def test_a_run_is_followed_while_it_runs(lab, browser, tmp_path):

@@ -2,28 +2,13 @@
 
 import pytest
 from azureml.core import Experiment, Model
-from studio_browser import Browser, rows, text
+from studio_browser import Browser, facts, rows, text
 
 
 @pytest.fixture(scope="module")
-def ws(local_workspace):
-    return local_workspace.workspace
-
-
-@pytest.fixture(scope="module")
-def browser(local_workspace):
-    browser = Browser(local_workspace)
-    browser.sign_in(local_workspace)
-    return browser
-
-
-@pytest.fixture(scope="module")
-def run(ws, tmp_path_factory):
+def run(ws, module_folder):
     """A run whose folder outputs/model is the second version of a model."""
-    folder = tmp_path_factory.mktemp("model")
-    # The SDK takes files from below the present folder only.
-    monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.chdir(folder)
+    folder = module_folder
     (folder / "weights.txt").write_text("first")
     Model.register(
         ws,
@@ -42,12 +27,7 @@ def run(ws, tmp_path_factory):
     run.upload_file("outputs/model-notes.txt", str(folder / "weights.txt"))
     run.complete()
     run.register_model("studio-model", "outputs/model", properties={"author": "me"})
-    monkeypatch.undo()
     return run
-
-
-def facts(page):
-    return {text(fact.dt): text(fact.dd) for fact in page.select(".facts div")}
 
 
 def test_models_and_their_versions(browser, run):

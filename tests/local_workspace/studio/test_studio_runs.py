@@ -4,10 +4,9 @@ import base64
 
 import pytest
 from azureml.core import Experiment
-from studio_browser import Browser, rows, text
+from studio_browser import Browser, facts, rows, text
 
 from local_workspace.services import run_history
-from local_workspace.store.database import Database
 
 # A picture of one pixel.
 PNG = base64.b64decode(
@@ -20,25 +19,13 @@ MATRIX = {
     "data": {"class_labels": ["no", "yes"], "matrix": [[50, 3], [4, 43]]},
 }
 
-
-@pytest.fixture(scope="module")
-def browser(local_workspace):
-    browser = Browser(local_workspace)
-    browser.sign_in(local_workspace)
-    return browser
+# The SDK notes the git repository it stands in, and keeps ./outputs.
+pytestmark = pytest.mark.usefixtures("module_folder")
 
 
 @pytest.fixture(scope="module")
-def experiment(local_workspace):
-    return Experiment(local_workspace.workspace, "studio-runs")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def folder(tmp_path_factory):
-    # The SDK notes the git repository it stands in, and keeps ./outputs.
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.chdir(tmp_path_factory.mktemp("folder"))
-        yield
+def experiment(ws):
+    return Experiment(ws, "studio-runs")
 
 
 def start(experiment, **options):
@@ -79,10 +66,6 @@ def run(experiment, tmp_path_factory):
     child.complete()
     run.complete()
     return run
-
-
-def facts(page):
-    return {text(fact.dt): text(fact.dd) for fact in page.select(".facts div")}
 
 
 def test_the_portal_address_opens_the_page_of_the_run(browser, run, experiment):
@@ -230,21 +213,18 @@ def test_a_failed_run_shows_its_traceback(browser, experiment):
     assert page.select_one("pre.notice").get_text() == f"ValueError: {SCRIPT}\n  File 'train.py'"
 
 
-def test_a_traceback_beside_the_message_is_shown_too(local_workspace, browser, experiment):
+def test_a_traceback_beside_the_message_is_shown_too(opened, browser, experiment):
     run = start(experiment)
-    database = Database(f"sqlite:///{local_workspace.paths.database}")
-    with database.write() as session:
+    with opened.database.write() as session:
         error = {"message": "It broke.", "debugInfo": {"stackTrace": "line 7, in main\n"}}
         run_history.set_status(session, run.id, "Failed", error=error)
-    database.close()
     page = browser.page(run.get_portal_url())
     assert page.select_one("pre.notice").get_text() == "It broke.\n\nline 7, in main"
 
 
-def test_odd_documents_of_clients_do_not_break_a_page(local_workspace, browser, experiment):
+def test_odd_documents_of_clients_do_not_break_a_page(opened, browser, experiment):
     run = start(experiment)
-    database = Database(f"sqlite:///{local_workspace.paths.database}")
-    with database.write() as session:
+    with opened.database.write() as session:
         changes = {
             "inputDatasets": ["x", {"identifier": 5, "inputDetails": "y"}, {"identifier": None}],
             "outputDatasets": [{"identifier": {"savedId": 7}}],
@@ -259,20 +239,17 @@ def test_odd_documents_of_clients_do_not_break_a_page(local_workspace, browser, 
         }
         run_history.upsert_run(session, "studio-runs", run.id, changes)
         run_history.get_run(session, run.id).error = {"error": {"innerError": 3, "debugInfo": [1]}}
-    database.close()
     run.complete()
     page = browser.page(run.get_portal_url())
     assert facts(page)["Script"] == "5" and text(page.find(id="error")) == "Error: Error"
     assert len(rows(page, "Inputs")) == 3
 
 
-def test_data_that_mlflow_noted(local_workspace, browser, experiment):
+def test_data_that_mlflow_noted(opened, browser, experiment):
     run = start(experiment)
-    database = Database(f"sqlite:///{local_workspace.paths.database}")
-    with database.write() as session:
+    with opened.database.write() as session:
         document = {"dataset": {"name": "rows <b>", "digest": "d1gest"}, "tags": []}
         run_history.add_mlflow_inputs(session, run.id, [document])
-    database.close()
     run.complete()
     (given,) = rows(browser.page(run.get_portal_url()), "Inputs")
     assert given == {"Name": "rows <b>", "Dataset": "d1gest", "How": "MLflow"}
@@ -310,10 +287,9 @@ def test_an_address_of_mlflow_leads_to_the_run(local_workspace, browser, run):
 
 
 @pytest.fixture(scope="module")
-def many(local_workspace):
+def many(ws, opened):
     """An experiment with 120 runs, put where the server keeps them."""
-    database = Database(f"sqlite:///{local_workspace.paths.database}")
-    with database.write() as session:
+    with opened.database.write() as session:
         experiment = run_history.ensure_experiment(session, "studio-many")
         for number in range(120):
             run_history.upsert_run(
@@ -327,8 +303,7 @@ def many(local_workspace):
                     "parentRunId": "many_000" if number >= 110 else None,
                 },
             )
-    database.close()
-    return Experiment(local_workspace.workspace, "studio-many")
+    return Experiment(ws, "studio-many")
 
 
 def names_on(page):

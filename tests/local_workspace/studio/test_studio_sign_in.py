@@ -14,22 +14,15 @@ PAGES = ["/studio", "/studio/", "/studio/experiments", "/studio/runs/any", "/stu
 
 
 @pytest.fixture
-def browser(local_workspace):
+def stranger(local_workspace):
     return Browser(local_workspace)
-
-
-@pytest.fixture(scope="module")
-def signed_in_browser(local_workspace):
-    browser = Browser(local_workspace)
-    browser.sign_in(local_workspace)
-    return browser
 
 
 def session_cookie(browser):
     return next(cookie for cookie in browser.cookies if "studio" in cookie.name)
 
 
-def test_the_command_signs_in_and_prints_no_secret(local_workspace, browser):
+def test_the_command_signs_in_and_prints_no_secret(local_workspace, stranger):
     done, file = open_command(local_workspace)
     assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
     address, fields = form_of(file.read_text())
@@ -37,15 +30,15 @@ def test_the_command_signs_in_and_prints_no_secret(local_workspace, browser):
     assert f"{local_workspace.origin}/studio/\n" in done.stdout and str(file) in done.stdout
     assert "authority.pem" in done.stdout
     assert fields["ticket"] not in done.stdout + done.stderr
-    answer = browser.post(address, data=fields)
+    answer = stranger.post(address, data=fields)
     assert answer.history[0].status_code == 303
     assert (answer.status_code, answer.url) == (200, f"{local_workspace.origin}/studio/")
     assert not file.exists()
     set_cookie = answer.history[0].headers["set-cookie"].lower()
     for word in ("httponly", "secure", "samesite=lax", "path=/studio", "max-age=86400"):
         assert word in set_cookie
-    assert browser.get("/studio/sign-in").url == answer.url
-    cookie = session_cookie(browser)
+    assert stranger.get("/studio/sign-in").url == answer.url
+    cookie = session_cookie(stranger)
     # Ports share cookies: the name tells the workspaces of one machine apart.
     assert local_workspace.settings.workspace_id[:8] in cookie.name
 
@@ -61,28 +54,28 @@ def test_the_command_says_when_nothing_runs(tmp_path):
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_without_a_session_a_page_says_what_to_do(browser, address):
-    page = browser.page(address, status=401)
+def test_without_a_session_a_page_says_what_to_do(stranger, address):
+    page = stranger.page(address, status=401)
     assert text(page.h1) == "Sign in"
     assert "python -m local_workspace open" in page.pre.text
     assert "certificates/authority.pem" in text(page)
     assert not page("nav")
 
 
-def test_a_ticket_works_once(local_workspace, browser):
+def test_a_ticket_works_once(local_workspace, stranger):
     address, fields = new_ticket(local_workspace)
-    assert browser.post(address, data=fields).status_code == 200
+    assert stranger.post(address, data=fields).status_code == 200
     again = Browser(local_workspace)
     refused = again.post(address, data=fields)
     assert refused.status_code == 401 and "used already" in refused.text
     assert not again.cookies
 
 
-def test_a_ticket_is_not_taken_from_an_address(local_workspace, browser):
+def test_a_ticket_is_not_taken_from_an_address(local_workspace, stranger):
     address, fields = new_ticket(local_workspace)
-    assert browser.get(address, params=fields).status_code == 401
-    assert not browser.cookies
-    assert browser.post(address, data=fields).status_code == 200
+    assert stranger.get(address, params=fields).status_code == 401
+    assert not stranger.cookies
+    assert stranger.post(address, data=fields).status_code == 200
 
 
 def test_tickets_expire_and_belong_to_one_process(local_workspace, monkeypatch):
@@ -97,12 +90,12 @@ def test_tickets_expire_and_belong_to_one_process(local_workspace, monkeypatch):
     assert not Tickets(tokens, 1).redeem(ticket)
 
 
-def test_a_session_expires(local_workspace, signed_in_browser, monkeypatch):
+def test_a_session_expires(local_workspace, browser, monkeypatch):
     class Workspace:
         settings = local_workspace.settings
         tokens = TokenIssuer(settings)
 
-    cookie = session_cookie(signed_in_browser)
+    cookie = session_cookie(browser)
     line = f"other=1; {cookie.name}={cookie.value}"
     scope = {"type": "http", "headers": [(b"host", b"localhost"), (b"cookie", line.encode())]}
     assert signed_in(scope, Workspace) and signed_in({"cookie": line}, Workspace)
@@ -112,50 +105,50 @@ def test_a_session_expires(local_workspace, signed_in_browser, monkeypatch):
     assert not signed_in(scope, Workspace)
 
 
-def test_a_changed_cookie_is_refused(local_workspace, browser, signed_in_browser):
-    cookie = session_cookie(signed_in_browser)
+def test_a_changed_cookie_is_refused(local_workspace, stranger, browser):
+    cookie = session_cookie(browser)
     expires, rest = cookie.value.split(".", 1)
     token, _ = TokenIssuer(local_workspace.settings).issue("https://localhost/")
     for value in (f"{int(expires) + 1}.{rest}", cookie.value[:-1], "", "a.b.c", token):
-        answer = browser.get("/studio/", headers={"Cookie": f"{cookie.name}={value}"})
+        answer = stranger.get("/studio/", headers={"Cookie": f"{cookie.name}={value}"})
         assert answer.status_code == 401
-    right = browser.get("/studio/", headers={"Cookie": f"{cookie.name}={cookie.value}"})
+    right = stranger.get("/studio/", headers={"Cookie": f"{cookie.name}={cookie.value}"})
     assert right.status_code == 200
 
 
-def test_a_session_is_no_token_of_the_services(local_workspace, signed_in_browser):
+def test_a_session_is_no_token_of_the_services(local_workspace, browser):
     scope = local_workspace.settings.scope
     address = f"/history/v1.0{scope}/experiments"
-    cookie = session_cookie(signed_in_browser).value
-    assert signed_in_browser.get(address).status_code == 401
-    refused = signed_in_browser.get(address, headers={"Authorization": f"Bearer {cookie}"})
+    cookie = session_cookie(browser).value
+    assert browser.get(address).status_code == 401
+    refused = browser.get(address, headers={"Authorization": f"Bearer {cookie}"})
     assert refused.status_code == 401
 
 
-def test_sign_out(local_workspace, browser):
-    browser.sign_in(local_workspace)
-    token = browser.form_token()
+def test_sign_out(local_workspace, stranger):
+    stranger.sign_in(local_workspace)
+    token = stranger.form_token()
     # Neither a form of another site nor an address can do it.
-    assert browser.post("/studio/sign-out").status_code == 403
-    assert browser.post("/studio/sign-out", data={"form_token": "0" * 32}).status_code == 403
-    assert browser.get("/studio/sign-out").status_code == 404
-    assert browser.get("/studio/").status_code == 200
-    answer = browser.post("/studio/sign-out", data={"form_token": token})
+    assert stranger.post("/studio/sign-out").status_code == 403
+    assert stranger.post("/studio/sign-out", data={"form_token": "0" * 32}).status_code == 403
+    assert stranger.get("/studio/sign-out").status_code == 404
+    assert stranger.get("/studio/").status_code == 200
+    answer = stranger.post("/studio/sign-out", data={"form_token": token})
     assert answer.status_code == 401
-    assert not browser.cookies
+    assert not stranger.cookies
 
 
-def test_static_files_are_open_and_only_those(browser):
-    style = browser.get("/studio/static/studio.css")
+def test_static_files_are_open_and_only_those(stranger):
+    style = stranger.get("/studio/static/studio.css")
     assert style.status_code == 200 and style.headers["content-type"].startswith("text/css")
-    script = browser.get("/studio/static/studio.js")
+    script = stranger.get("/studio/static/studio.js")
     assert script.headers["content-type"].startswith("text/javascript")
     for name in ("nothing.css", "..%2frendering.py", "%2e%2e/routes.py"):
-        assert browser.get(f"/studio/static/{name}").status_code in (401, 404)
+        assert stranger.get(f"/studio/static/{name}").status_code in (401, 404)
 
 
-def test_pages_forbid_scripts_frames_and_other_hosts(signed_in_browser):
-    headers = signed_in_browser.get("/studio/").headers
+def test_pages_forbid_scripts_frames_and_other_hosts(browser):
+    headers = browser.get("/studio/").headers
     policy = dict(
         part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";")
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
+from repository import REPOSITORY
 from tiny_wheels import make_wheel
 
 from local_workspace.engines.environments import pythons as environments_python
@@ -18,8 +19,6 @@ from local_workspace.engines.environments.builder import (
     EnvironmentBuilder,
     EnvironmentBuildError,
 )
-
-REPOSITORY = Path(__file__).parents[4]
 
 
 @pytest.fixture

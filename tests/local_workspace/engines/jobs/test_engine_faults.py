@@ -8,7 +8,6 @@ import pytest
 from azureml.core.runconfig import MpiConfiguration
 from execution_helpers import (
     GATE,
-    Lab,
     PackageIndex,
     error_of,
     is_alive,
@@ -33,8 +32,8 @@ DEAF = GATE + (
 
 
 @pytest.fixture
-def lab(local_workspace, tmp_path):
-    yield Lab(local_workspace, tmp_path)
+def lab(lab, local_workspace):
+    yield lab
     local_workspace.start(local_workspace.settings.port)
 
 

@@ -1,11 +1,9 @@
 """Cancellation: in every state, twice, and what it leaves behind."""
 
-import pytest
 from azureml.core import Run
 from azureml.core.runconfig import MpiConfiguration
 from execution_helpers import (
     GATE,
-    Lab,
     PackageIndex,
     is_alive,
     text_of,
@@ -14,11 +12,6 @@ from execution_helpers import (
 )
 
 FOREVER = GATE + "print('it runs'); wait_for('never')"
-
-
-@pytest.fixture
-def lab(local_workspace, tmp_path):
-    return Lab(local_workspace, tmp_path)
 
 
 def test_while_it_runs_its_processes_end_and_its_files_are_kept(lab, tmp_path):
@@ -158,8 +151,7 @@ def test_waiting_for_a_canceled_run_returns(lab):
     assert wait_for(run) == "Canceled"
 
 
-def test_what_was_not_submitted_is_canceled_by_an_event(lab, monkeypatch):
-    monkeypatch.chdir(lab.folder)
+def test_what_was_not_submitted_is_canceled_by_an_event(lab):
     run = lab.experiment().start_logging(snapshot_directory=None)
     run.cancel()
     assert wait_for(run) == "Canceled"

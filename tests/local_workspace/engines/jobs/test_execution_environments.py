@@ -6,14 +6,9 @@ from contextlib import redirect_stdout
 
 import pytest
 from azureml.core import Environment
-from execution_helpers import Lab, PackageIndex, error_of, text_of, wait_for, wait_until
+from execution_helpers import PackageIndex, error_of, text_of, wait_for, wait_until
 
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
-
-
-@pytest.fixture
-def lab(local_workspace, tmp_path):
-    return Lab(local_workspace, tmp_path)
 
 
 @pytest.fixture

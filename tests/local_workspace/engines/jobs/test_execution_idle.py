@@ -3,18 +3,15 @@
 import http.client
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import psutil
 import pytest
-from execution_helpers import GATE, Lab, wait_for, wait_until
+from execution_helpers import GATE, wait_for, wait_until
+from repository import REPOSITORY
 
 from local_workspace import process
 from local_workspace.engines.nodes import keeper as nodes
-from local_workspace.paths import Paths
 from local_workspace.services.compute.records import get_compute, put_compute
-from local_workspace.settings import Settings
-from local_workspace.workspace import LocalWorkspace
 
 
 def test_nothing_of_dask_is_loaded_before_the_first_job_on_a_cluster(local_workspace, tmp_path):
@@ -35,16 +32,14 @@ def test_nothing_of_dask_is_loaded_before_the_first_job_on_a_cluster(local_works
     print([thread.name for thread in threading.enumerate()])
     workspace.close()
     """
-    repository = Path(__file__).parents[4]
-    done = local_workspace.python("-c", textwrap.dedent(code), cwd=repository)
+    done = local_workspace.python("-c", textwrap.dedent(code), cwd=REPOSITORY)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["[]", "['MainThread']"]
 
 
 @pytest.fixture
-def keeper(tmp_path):
+def keeper(workspace):
     """Keeps the nodes of a workspace with the cluster "idle", which gives nodes back at once."""
-    workspace = LocalWorkspace(Paths(tmp_path), Settings(), 1)
     scale = {"minNodeCount": 0, "maxNodeCount": 2, "nodeIdleTimeBeforeScaleDown": "PT1S"}
     inner = {"vmSize": "STANDARD_DS11_V2", "scaleSettings": scale}
     body = {"properties": {"computeType": "AmlCompute", "properties": inner}}
@@ -55,7 +50,6 @@ def keeper(tmp_path):
         keeper.workspace = workspace
         yield keeper
         keeper.close()
-    workspace.database.close()
 
 
 def nodes_of(keeper):
@@ -114,8 +108,7 @@ def test_why_a_cluster_cannot_be_started_is_told(keeper, monkeypatch):
     assert message == "The nodes of 'idle' could not be started: division by zero"
 
 
-def test_nodes_listen_on_this_machine_only_and_show_no_pages(local_workspace, tmp_path):
-    lab = Lab(local_workspace, tmp_path)
+def test_nodes_listen_on_this_machine_only_and_show_no_pages(local_workspace, lab):
     run = lab.submit(GATE + "wait_for('never')")
     wait_for(run, "Running")
     state = psutil.Process(_pid_of(local_workspace))

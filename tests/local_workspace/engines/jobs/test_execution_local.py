@@ -8,7 +8,6 @@ import pytest
 from azureml.core.runconfig import DockerConfiguration
 from execution_helpers import (
     GATE,
-    Lab,
     PackageIndex,
     error_of,
     is_alive,
@@ -21,11 +20,11 @@ from execution_helpers import (
 
 
 @pytest.fixture
-def lab(local_workspace, tmp_path, monkeypatch):
+def lab(lab, tmp_path, monkeypatch):
     # The SDK copies projects into the folder for temporary files, and does not clean up.
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    return Lab(local_workspace, tmp_path)
+    return lab
 
 
 def test_it_runs_in_the_copy_with_the_callers_environment(lab, tmp_path, monkeypatch):

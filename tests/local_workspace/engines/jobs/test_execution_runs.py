@@ -12,7 +12,6 @@ from azureml.core.runconfig import DockerConfiguration
 from azureml.exceptions import ActivityFailedException
 from execution_helpers import (
     GATE,
-    Lab,
     error_of,
     is_alive,
     json_of,
@@ -21,13 +20,6 @@ from execution_helpers import (
     wait_for,
     wait_until,
 )
-
-
-@pytest.fixture
-def lab(local_workspace, tmp_path, monkeypatch):
-    # A run sends what lies in ./logs: nothing here.
-    monkeypatch.chdir(tmp_path)
-    return Lab(local_workspace, tmp_path)
 
 
 def test_a_script_gets_its_arguments_files_and_variables_and_gives_back_its_own(lab, tmp_path):

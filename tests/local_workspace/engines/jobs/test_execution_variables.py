@@ -4,20 +4,16 @@ import pytest
 
 from local_workspace.clock import utc_now
 from local_workspace.engines.jobs.variables import job_environment
-from local_workspace.paths import Paths
 from local_workspace.services.run_history import upsert_run
-from local_workspace.settings import Settings
 from local_workspace.store.tables.execution import JobRow
-from local_workspace.workspace import LocalWorkspace
 
 
 @pytest.fixture
-def workspace(tmp_path):
-    workspace = LocalWorkspace(Paths(tmp_path), Settings(), 1234)
+def workspace(workspace):
+    """With the run of the job."""
     with workspace.database.write() as session:
         upsert_run(session, "variables", "variables_1_00000000", {})
-    yield workspace
-    workspace.database.close()
+    return workspace
 
 
 @pytest.fixture

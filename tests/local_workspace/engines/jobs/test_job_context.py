@@ -6,16 +6,10 @@ from pathlib import Path
 import pytest
 from azureml.core import Dataset, Environment, Experiment, Model, Run
 from azureml.data import OutputFileDatasetConfig
-from execution_helpers import Lab, json_of, own_environment, text_of, wait_for
+from execution_helpers import json_of, own_environment, text_of, wait_for
 
 from local_workspace.identity.tokens import TokenIssuer
 from local_workspace.settings import Settings
-
-
-@pytest.fixture
-def lab(local_workspace, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return Lab(local_workspace, tmp_path)
 
 
 @pytest.fixture(scope="module")

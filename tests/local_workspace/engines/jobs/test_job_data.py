@@ -10,9 +10,9 @@ from azureml.core import Dataset
 from azureml.core.runconfig import MpiConfiguration
 from azureml.data import OutputFileDatasetConfig
 from azureml.data._dataset import _Dataset
-from execution_helpers import GATE, Lab, error_of, json_of, text_of, wait_for, wait_until
+from execution_helpers import GATE, error_of, json_of, text_of, wait_for, wait_until
 
-from local_workspace.job_side import datasets as data
+from local_workspace.job_side import datasets
 
 CAN_MOUNT = os.access("/dev/fuse", os.R_OK | os.W_OK)
 SHOW = """\
@@ -38,12 +38,6 @@ json.dump(
 )
 print("read")
 """
-
-
-@pytest.fixture
-def lab(local_workspace, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return Lab(local_workspace, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -298,8 +292,8 @@ def test_a_machine_without_fuse_downloads_and_says_so(monkeypatch, tmp_path, cap
         def download(self, target_path, overwrite):
             Path(target_path, "file").write_text("x")
 
-    monkeypatch.setattr(data, "_FUSE", str(tmp_path / "no-fuse"))
-    monkeypatch.setattr(data, "_workspace", lambda: None)
+    monkeypatch.setattr(datasets, "_FUSE", str(tmp_path / "no-fuse"))
+    monkeypatch.setattr(datasets, "_workspace", lambda: None)
     monkeypatch.setattr(_Dataset, "_get_by_id", lambda *_: Files())
     document = {
         "name": "raw",
@@ -309,7 +303,7 @@ def test_a_machine_without_fuse_downloads_and_says_so(monkeypatch, tmp_path, cap
         "given": False,
         "shared": False,
     }
-    with data.inputs_in_place([document]):
+    with datasets.inputs_in_place([document]):
         assert (tmp_path / "file").read_text() == "x"
     assert "The input 'raw' is downloaded instead of mounted: this machine has no" in (
         capsys.readouterr().out
@@ -319,13 +313,13 @@ def test_a_machine_without_fuse_downloads_and_says_so(monkeypatch, tmp_path, cap
 def test_an_environment_without_the_sdk_is_told_what_to_add(tmp_path):
     script = f"""
 import sys
-sys.path.insert(0, {str(Path(data.__file__).parent)!r})
-import data
+sys.path.insert(0, {str(Path(datasets.__file__).parent)!r})
+import datasets
 document = {{"name": "raw", "dataset": "1", "mechanism": "download", "path": "x", "shared": False}}
 try:
-    with data.inputs_in_place([document]):
+    with datasets.inputs_in_place([document]):
         pass
-except data.DataError as error:
+except datasets.DataError as error:
     print(error)
 """
     # Isolated and without site-packages, as in an environment with nothing.

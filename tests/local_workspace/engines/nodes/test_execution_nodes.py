@@ -13,7 +13,6 @@ from azureml.core.runconfig import (
 )
 from execution_helpers import (
     GATE,
-    Lab,
     error_of,
     json_of,
     own_environment,
@@ -35,11 +34,6 @@ with open(f"outputs/{kind}{rank}.json", "w") as file:
     json.dump({**os.environ, "cwd": os.getcwd()}, file)
 print("this is", kind, rank)
 """
-
-
-@pytest.fixture
-def lab(local_workspace, tmp_path):
-    return Lab(local_workspace, tmp_path)
 
 
 def counts(cluster):

@@ -10,7 +10,7 @@ import venv
 from pathlib import Path
 
 import pytest
-from execution_helpers import GATE, Lab, error_of, json_of, text_of, wait_for, wait_until
+from execution_helpers import GATE, error_of, is_alive, json_of, text_of, wait_for, wait_until
 
 from local_workspace.engines.nodes import warm_processes as warm
 from local_workspace.engines.nodes.warm_processes import WarmProcesses
@@ -170,13 +170,6 @@ signal.pause()
         assert process.poll() is None
     assert process.wait(30) == -signal.SIGKILL
     wait_until(lambda: not is_alive(int(child)))
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.parametrize("file", ["yaml.py", "requests/__init__.py"])
@@ -342,9 +335,7 @@ def test_an_environment_without_the_sdk_has_none(bare_python, tmp_path):
     assert not (tmp_path / "address").exists()
 
 
-def test_runs_from_a_warm_process_are_runs_like_others(local_workspace, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    lab = Lab(local_workspace, tmp_path)
+def test_runs_from_a_warm_process_are_runs_like_others(lab, local_workspace, tmp_path):
     gate = lab.gate()
     first = lab.submit(GATE + "wait_for(sys.argv[1])", str(gate))
     wait_for(first, "Running")

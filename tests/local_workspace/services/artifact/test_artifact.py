@@ -10,14 +10,7 @@ import requests
 from azureml.core import Experiment, Run
 from azureml.exceptions import AzureMLException, UserErrorException
 
-from local_workspace.identity.tokens import TokenIssuer
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """A run sends what lies in ./outputs and ./logs: nothing here."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 @pytest.fixture
@@ -27,14 +20,11 @@ def run(local_workspace):
 
 
 @pytest.fixture
-def call(local_workspace):
-    """Call a service directly: call(method, path, body) gives the response."""
-    token, _ = TokenIssuer(local_workspace.settings).issue(local_workspace.origin)
+def call(caller):
+    """Call a service directly: call(method, service, path) gives the response."""
 
     def send(method, service, path, **options):
-        url = f"{local_workspace.origin}/{service}{local_workspace.settings.scope}{path}"
-        headers = {"Authorization": f"Bearer {token}"}
-        return requests.request(method, url, headers=headers, timeout=10, **options)
+        return caller(f"/{service}{{scope}}")(method, path, **options)
 
     return send
 

@@ -17,6 +17,7 @@ from azure.storage.blob import BlobServiceClient
 
 from local_workspace.services.blob import BlobService, BlobStore
 
+MIB = 1024 * 1024
 ACCOUNTS = {
     "first": base64.b64encode(b"key of the first account" * 2).decode(),
     "second": base64.b64encode(b"key of the second account" * 2).decode(),
@@ -54,6 +55,12 @@ class BlobServer:
             retry_total=0,
             **options,
         )
+
+
+def code_of(caught):
+    """Azure's code of an error that a client raised, of `pytest.raises`."""
+    code = caught.value.error_code
+    return getattr(code, "value", code)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import base64
 import email.utils
-import itertools
 import ssl
 import urllib.error
 import urllib.request
@@ -20,7 +19,7 @@ from azure.storage.blob import (
     generate_blob_sas,
     generate_container_sas,
 )
-from blob_server import ACCOUNTS, running_server
+from blob_server import ACCOUNTS, code_of
 
 from local_workspace.clock import utc_now
 from local_workspace.services.blob import BlobError, sign_sas
@@ -29,32 +28,19 @@ from local_workspace.services.blob.sas import parse_time
 
 SOON = timedelta(hours=1)
 OTHER_KEY = base64.b64encode(b"a key that no account has" * 2).decode()
-_numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running_server(tmp_path_factory.mktemp("blobs")) as running:
-        yield running
 
 
 @pytest.fixture
-def container(server):
+def container(container):
     """A container of this test's own with the blob `data`."""
-    made = server.client().create_container(f"container-{next(_numbers)}")
-    made.upload_blob("data", b"content")
-    return made
+    container.upload_blob("data", b"content")
+    return container
 
 
 @pytest.fixture
 def with_sas(server, container):
     """The container through a SAS."""
     return lambda sas: server.client(sas=sas).get_container_client(container.container_name)
-
-
-def code_of(caught):
-    code = caught.value.error_code
-    return getattr(code, "value", code)
 
 
 def refused(call):
@@ -166,8 +152,10 @@ def test_add_alone_appends_only(container, with_sas):
     assert refused(appender.create_append_blob) == (403, "AuthorizationPermissionMismatch")
 
 
-def test_a_container_sas_does_not_reach_other_containers(server, container, with_sas):
-    other = server.client().create_container(f"container-{next(_numbers)}")
+def test_a_container_sas_does_not_reach_other_containers(
+    server, container, new_container, with_sas
+):
+    other = new_container()
     other.upload_blob("data", b"other")
     sas = container_sas(container, "racwdl")
     elsewhere = server.client(sas=sas).get_container_client(other.container_name)
@@ -301,8 +289,8 @@ def test_a_sas_names_the_file_for_a_browser(server, container):
         assert answer.read() == b"content"
 
 
-def test_a_copy_needs_the_right_to_read_its_source(server, container):
-    theirs = server.client("second").create_container(f"container-{next(_numbers)}")
+def test_a_copy_needs_the_right_to_read_its_source(container, new_container):
+    theirs = new_container("second")
     secret = theirs.upload_blob("secret", b"secret")
     target = container.get_blob_client("copy")
     assert refused(lambda: target.start_copy_from_url(secret.url)) == (

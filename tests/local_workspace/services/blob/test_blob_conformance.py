@@ -12,21 +12,19 @@ from xml.etree import ElementTree
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock
-from blob_server import ACCOUNTS, running_server
+from blob_server import ACCOUNTS, MIB
 
 from local_workspace.services.blob import BlobStore, blocks, sign_sas
 from local_workspace.services.blob.digests import crc64
 from local_workspace.services.blob.properties import new_properties
 
-MIB = 1024 * 1024
-
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running_server(tmp_path_factory.mktemp("blobs")) as running:
-        running.client().create_container("data")
-        running.store.put_bytes("first", "data", "page", b"0123456789")
-        yield running
+def server(server):
+    """With the container `data` and the blob `page` in it."""
+    server.client().create_container("data")
+    server.store.put_bytes("first", "data", "page", b"0123456789")
+    return server
 
 
 @pytest.fixture

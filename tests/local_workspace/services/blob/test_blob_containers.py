@@ -2,18 +2,7 @@
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from blob_server import running_server
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running_server(tmp_path_factory.mktemp("blobs")) as running:
-        yield running
-
-
-def code_of(caught):
-    code = caught.value.error_code
-    return getattr(code, "value", code)
+from blob_server import code_of
 
 
 def test_containers(server):

@@ -14,20 +14,13 @@ from pathlib import Path
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from blob_process import server_process
-from blob_server import ACCOUNTS
+from blob_server import ACCOUNTS, MIB
+from execution_helpers import wait_until
 
-from local_workspace.services.blob import BlobError, BlobService, BlobStore, blocks, files, sign_sas
+from local_workspace.services.blob import BlobError, BlobService, blocks, files, sign_sas
 from local_workspace.services.blob.properties import new_properties
 
-MIB = 1024 * 1024
 OLD, NEW = b"old" * 50_000, b"newer" * 50_000
-
-
-@pytest.fixture
-def store(tmp_path):
-    made = BlobStore(tmp_path / "blobs")
-    made.create_container("first", "data")
-    return made
 
 
 def files_below(folder):
@@ -36,13 +29,6 @@ def files_below(folder):
 
 def folders_below(folder):
     return [os.path.join(path, name) for path, names, _ in os.walk(folder) for name in names]
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
 
 
 def empty(store):

@@ -13,25 +13,17 @@ import time
 
 import pytest
 from azure.core.exceptions import HttpResponseError
-from blob_server import ACCOUNTS, running_server
+from blob_server import ACCOUNTS, MIB
+from execution_helpers import wait_until
 
-from local_workspace.services.blob import BlobError, BlobStore, files, sign_sas
-
-MIB = 1024 * 1024
+from local_workspace.services.blob import BlobError, files, sign_sas
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running_server(tmp_path_factory.mktemp("blobs")) as running:
-        running.store.create_container("first", "data")
-        yield running
-
-
-@pytest.fixture
-def store(tmp_path):
-    made = BlobStore(tmp_path / "blobs")
-    made.create_container("first", "data")
-    return made
+def server(server):
+    """With the container `data`."""
+    server.store.create_container("first", "data")
+    return server
 
 
 @pytest.fixture
@@ -64,13 +56,6 @@ def send(server, method, path, headers, body=b"", *, then_leave=False):
                 break
             answer += received
         return answer.decode()
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 PUT = {"x-ms-blob-type": "BlockBlob", "x-ms-version": "2021-12-02"}

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 from azure.core.exceptions import HttpResponseError
-from blob_server import ACCOUNTS, running_server
+from blob_server import ACCOUNTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,12 +52,6 @@ ODD_NAMES = [
 
 # Everything but lone surrogates, which are no characters.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running_server(tmp_path_factory.mktemp("blobs")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

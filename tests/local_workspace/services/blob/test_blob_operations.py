@@ -11,29 +11,11 @@ import pytest
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, BlobType, ContentSettings
-from blob_server import running_server
+from blob_server import MIB, code_of
 
 from local_workspace.clock import utc_now
 
-MIB = 1024 * 1024
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running_server(tmp_path_factory.mktemp("blobs")) as running:
-        yield running
-
-
-@pytest.fixture
-def container(server):
-    """A container of this test's own."""
-    return server.client().create_container(f"container-{next(_numbers)}")
-
-
-def code_of(caught):
-    code = caught.value.error_code
-    return getattr(code, "value", code)
 
 
 def pattern(size, seed=1):

@@ -18,7 +18,7 @@ from azure.storage.blob import (
     generate_container_sas,
 )
 from azureml._vendor.azure_storage.blob import BlobServiceClient as BlobServiceClientOfTheSdk
-from blob_server import ACCOUNTS, running_server
+from blob_server import ACCOUNTS, MIB
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,17 +27,16 @@ from local_workspace.services.blob import BlobError, sign_sas
 from local_workspace.services.blob.sas import check_circumstances, signature, verify_sas
 
 KEY = ACCOUNTS["first"]
-MIB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running_server(tmp_path_factory.mktemp("blobs")) as running:
-        container = running.client().create_container("data")
-        container.upload_blob("page", b"content")
-        container.upload_blob("folder/inside", b"inside")
-        container.upload_blob("folders/outside", b"outside")
-        yield running
+def server(server):
+    """With the container `data` of three blobs."""
+    container = server.client().create_container("data")
+    container.upload_blob("page", b"content")
+    container.upload_blob("folder/inside", b"inside")
+    container.upload_blob("folders/outside", b"outside")
+    return server
 
 
 def get(server, path):

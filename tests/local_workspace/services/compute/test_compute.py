@@ -1,18 +1,10 @@
 """Compute targets through the SDK."""
 
 import pytest
-import requests
 from azureml.core.compute import AksCompute, AmlCompute, ComputeInstance, ComputeTarget
 from azureml.core.compute_target import ComputeTargetException
 
-from local_workspace.identity.tokens import TokenIssuer
 from local_workspace.services.compute import Node, get_compute, set_nodes
-from local_workspace.store.database import Database
-
-
-@pytest.fixture
-def ws(local_workspace):
-    return local_workspace.workspace
 
 
 @pytest.fixture
@@ -32,20 +24,9 @@ def make(ws):
 
 
 @pytest.fixture
-def send(local_workspace):
+def send(caller):
     """Requests that the SDK would not send."""
-
-    def request(method, path, **options):
-        token, _ = TokenIssuer(local_workspace.settings).issue("https://localhost/")
-        return requests.request(
-            method,
-            local_workspace.origin + local_workspace.settings.scope + path,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=10,
-            **options,
-        )
-
-    return request
+    return caller("{scope}")
 
 
 def cluster_body(**settings):
@@ -260,9 +241,9 @@ def test_clusters_outlive_a_crash(local_workspace, ws, make):
     assert status.current_node_count == 1 and status.scale_settings.maximum_node_count == 3
 
 
-def test_nodes_as_the_engine_notes_them(make, tmp_path, local_workspace):
+def test_nodes_as_the_engine_notes_them(make, opened):
     cluster = make("engine", max_nodes=4)
-    database = Database(f"sqlite:///{local_workspace.paths.database}")
+    database = opened.database
     nodes = [Node("n1", "running", "run_1"), Node("n2", "preparing")]
     with database.write() as session:
         set_nodes(session, "Engine", nodes, target=3)

@@ -5,23 +5,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import requests
 from azureml._base_sdk_common.project_snapshot_cache import ContentSnapshotCache
 from azureml.core import Experiment
 from azureml.exceptions import SnapshotException
 
 from local_workspace.errors import BadRequest, NotFound
-from local_workspace.identity.tokens import TokenIssuer
-from local_workspace.paths import Paths
 from local_workspace.services import content
-from local_workspace.settings import Settings
-from local_workspace.workspace import LocalWorkspace
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """A run sends what lies in ./outputs and ./logs: nothing here."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 @pytest.fixture(scope="module")
@@ -48,27 +39,9 @@ def project(tmp_path):
 
 
 @pytest.fixture
-def opened(local_workspace):
-    """The workspace of the test session, as the server's own code sees it."""
-    workspace = LocalWorkspace(
-        Paths(local_workspace.root), local_workspace.settings, local_workspace.settings.port
-    )
-    yield workspace
-    workspace.close()
-
-
-@pytest.fixture
-def call(local_workspace):
+def call(caller):
     """Call the content service directly: call(method, path, body) gives the response."""
-    token, _ = TokenIssuer(local_workspace.settings).issue(local_workspace.origin)
-
-    def send(method, path, body=None, version="v2.0"):
-        scope = local_workspace.settings.scope
-        url = f"{local_workspace.origin}/content/{version}{scope}/snapshots{path}"
-        headers = {"Authorization": f"Bearer {token}"}
-        return requests.request(method, url, json=body, headers=headers, timeout=10)
-
-    return send
+    return caller("/content/v2.0{scope}/snapshots")
 
 
 def unpack(run, tmp_path):
@@ -188,9 +161,8 @@ def test_an_unknown_snapshot_is_not_found(call, opened, tmp_path):
     assert answer.json()["error"]["code"] == "NotImplementedByLocalWorkspace"
 
 
-def test_a_snapshot_has_a_largest_size(tmp_path, monkeypatch):
+def test_a_snapshot_has_a_largest_size(workspace, monkeypatch):
     monkeypatch.setattr("local_workspace.services.content.records.MAX_SNAPSHOT_BYTES", 3)
-    workspace = LocalWorkspace(Paths(tmp_path), Settings(), 0)
     workspace.start()
     account = workspace.settings.storage_account
     workspace.blobs.put_bytes(account, "snapshots", "x/a", b"1234")
@@ -198,4 +170,3 @@ def test_a_snapshot_has_a_largest_size(tmp_path, monkeypatch):
     body = {"DirTreeNode": tree("a"), "FileRevisionList": {"FileNodes": [node]}}
     with pytest.raises(BadRequest, match="has 4 bytes; at most 3"):
         content.create_snapshot(workspace, "snapshot", body)
-    workspace.close()

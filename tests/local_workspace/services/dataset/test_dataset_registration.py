@@ -3,11 +3,8 @@
 import threading
 
 import pytest
-import requests
 from azureml.core import Dataset
 from azureml.exceptions import UserErrorException
-
-from local_workspace.identity.tokens import TokenIssuer
 
 
 @pytest.fixture(scope="module")
@@ -38,19 +35,11 @@ class Files:
 
 
 @pytest.fixture
-def send(local_workspace):
+def send(caller):
     """Requests that the SDK would not send."""
-    scope = local_workspace.settings.scope
 
     def request(method, path, service="dataset", **options):
-        token, _ = TokenIssuer(local_workspace.settings).issue("https://localhost/")
-        return requests.request(
-            method,
-            f"{local_workspace.origin}/{service}/v1.0{scope}{path}",
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=10,
-            **options,
-        )
+        return caller(f"/{service}/v1.0{{scope}}")(method, path, **options)
 
     return request
 
@@ -158,19 +147,12 @@ def test_unregister(ws, files):
         gone.unregister_all_versions()
 
 
-def test_list_over_pages(ws, files, local_workspace):
+def test_list_over_pages(ws, files, send):
     definition = files.tabular(1)._dataflow.to_json()
     names = [f"many-{number:03}" for number in range(205)]
-    token, _ = TokenIssuer(local_workspace.settings).issue("https://localhost/")
-    with requests.Session() as session:
-        session.headers["Authorization"] = f"Bearer {token}"
-        for name in names:
-            answer = session.post(
-                f"{local_workspace.origin}/dataset/v1.0{local_workspace.settings.scope}/datasets",
-                json={"name": name, "datasetType": "tabular", "latest": {"dataflow": definition}},
-                timeout=10,
-            )
-            assert answer.status_code == 200
+    for name in names:
+        dataset = {"name": name, "datasetType": "tabular", "latest": {"dataflow": definition}}
+        assert send("POST", "/datasets", json=dataset).status_code == 200
     files.tabular(2).register(ws, "many-007", create_new_version=True)
     found = Dataset.get_all(ws)
     assert set(names) <= set(found.keys())

@@ -7,22 +7,18 @@ from sqlalchemy import insert
 
 from local_workspace.clock import utc_now
 from local_workspace.errors import BadRequest
-from local_workspace.paths import Paths
 from local_workspace.services.dataset import (
     definition_of,
     ensure_saved,
-    model,
+    records,
     register_dataset,
     registration_of,
 )
-from local_workspace.settings import Settings
 from local_workspace.store.tables.dataset import DatasetVersionRow
-from local_workspace.workspace import LocalWorkspace
 
 
-def test_a_number_that_was_taken_meanwhile_is_tried_again(tmp_path, monkeypatch):
+def test_a_number_that_was_taken_meanwhile_is_tried_again(workspace, monkeypatch):
     """On a database with several writers two clients may choose the same number."""
-    workspace = LocalWorkspace(Paths(tmp_path), Settings(), port=1)
 
     def definition(number):
         return definition_of("file", f"paths: [{{file: a{number}}}]", None)
@@ -33,7 +29,7 @@ def test_a_number_that_was_taken_meanwhile_is_tried_again(tmp_path, monkeypatch)
         )
 
     register(0)
-    add_version, failures = model._add_version, [True, True]
+    add_version, failures = records._add_version, [True, True]
 
     def taken(session, row, saved):
         if failures:
@@ -45,15 +41,13 @@ def test_a_number_that_was_taken_meanwhile_is_tried_again(tmp_path, monkeypatch)
             )
         return add_version(session, row, saved)
 
-    monkeypatch.setattr(model, "_add_version", taken)
+    monkeypatch.setattr(records, "_add_version", taken)
     assert register(1).version.version == 2
     assert not failures
     assert register(2).version.version == 3
-    workspace.close()
 
 
-def test_for_other_services(tmp_path):
-    workspace = LocalWorkspace(Paths(tmp_path), Settings(), port=1)
+def test_for_other_services(workspace):
     definition = definition_of("file", json.dumps({"meta": {"RsDataflow": "paths: []"}}), {})
     with workspace.database.write() as session:
         saved = ensure_saved(session, definition)
@@ -67,7 +61,6 @@ def test_for_other_services(tmp_path):
         assert registration_of(session, "none") is None
     with pytest.raises(BadRequest, match=r"registered as output:1 \(name:version\)"):
         register_dataset(workspace.database, "other", definition, saved_id=saved.saved_id)
-    workspace.close()
 
 
 def test_conversions_of_one_column_keep_their_order():

@@ -4,7 +4,6 @@ import threading
 from datetime import timedelta
 
 import pytest
-import requests
 from azure.storage.blob import (
     AccountSasPermissions,
     ResourceTypes,
@@ -14,7 +13,6 @@ from azureml.core import Dataset, Datastore
 from azureml.exceptions import UserErrorException
 
 from local_workspace.clock import utc_now
-from local_workspace.identity.tokens import TokenIssuer
 from local_workspace.services.blob import sign_sas
 
 OTHER_KEY = "b3RoZXIh" * 11
@@ -41,21 +39,9 @@ def register(ws, account, key):
 
 
 @pytest.fixture
-def send(local_workspace):
+def send(caller):
     """Requests that the SDK would not send."""
-    base = "/datastore/v1.0" + local_workspace.settings.scope
-
-    def request(method, path, **options):
-        token, _ = TokenIssuer(local_workspace.settings).issue("https://localhost/")
-        return requests.request(
-            method,
-            local_workspace.origin + base + path,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=10,
-            **options,
-        )
-
-    return request
+    return caller("/datastore/v1.0{scope}")
 
 
 @pytest.fixture

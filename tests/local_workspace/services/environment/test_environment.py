@@ -6,17 +6,13 @@ import threading
 from pathlib import Path
 
 import pytest
-import requests
 from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import UserErrorException
 from tiny_wheels import make_wheel
 
-from local_workspace.identity.tokens import TokenIssuer
 from local_workspace.services.environment import with_files_of_private_packages
-from local_workspace.store.database import Database
 from local_workspace.store.tables.environment import EnvironmentBuildRow
-from local_workspace.workspace import LocalWorkspace
 
 CURATED = {
     "AzureML-Minimal",
@@ -40,26 +36,9 @@ dependencies:
 
 
 @pytest.fixture
-def ws(local_workspace):
-    return local_workspace.workspace
-
-
-@pytest.fixture
-def send(local_workspace):
+def send(caller):
     """Requests that the SDK would not send."""
-    base = "/environment/v1.0" + local_workspace.settings.scope + "/environments"
-
-    def request(method, path, **options):
-        token, _ = TokenIssuer(local_workspace.settings).issue("https://localhost/")
-        return requests.request(
-            method,
-            local_workspace.origin + base + path,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=10,
-            **options,
-        )
-
-    return request
+    return caller("/environment/v1.0{scope}/environments")
 
 
 def with_packages(name, *packages):
@@ -243,7 +222,7 @@ def test_a_package_of_the_users_own(ws, local_workspace, tmp_path):
     subprocess.run([python, "-c", "import tiny_package"], check=True)
 
 
-def test_a_private_wheel(ws, local_workspace, tmp_path):
+def test_a_private_wheel(ws, opened, tmp_path):
     make_wheel(tmp_path, "private_package", "1.0")
     wheel = tmp_path / "private_package-1.0-py3-none-any.whl"
     address = Environment.add_private_pip_wheel(ws, str(wheel), exist_ok=True)
@@ -256,11 +235,9 @@ def test_a_private_wheel(ws, local_workspace, tmp_path):
     subprocess.run([python, "-c", "import private_package"], check=True)
 
     # What is not in the workspace is left for the installer to complain about.
-    workspace = LocalWorkspace(local_workspace.paths, local_workspace.settings, 1)
     other = address.replace("private_package", "other_package")
     definition = {"python": {"condaDependencies": {"dependencies": [{"pip": [address, other]}]}}}
-    found = with_files_of_private_packages(workspace, definition)
-    workspace.close()
+    found = with_files_of_private_packages(opened, definition)
     here, there = found["python"]["condaDependencies"]["dependencies"][0]["pip"]
     assert here.startswith("file:///") and here.endswith(wheel.name) and there == other
 
@@ -285,13 +262,11 @@ def finish(build, status):
     return build
 
 
-def test_a_build_that_a_crash_interrupted(ws, local_workspace):
+def test_a_build_that_a_crash_interrupted(ws, local_workspace, opened):
     build = finish(with_packages("interrupted", "pytest").register(ws).build(ws), "Succeeded")
-    database = Database(f"sqlite:///{local_workspace.paths.database}")
-    with database.write() as session:
+    with opened.database.write() as session:
         row = session.get(EnvironmentBuildRow, build._location.rsplit("/", 1)[-1])
         row.status = "Running"
-    database.close()
     local_workspace.restart()
     assert build.status == "Failed"
     assert build.get_log().endswith("The local workspace was stopped during this build.\n")

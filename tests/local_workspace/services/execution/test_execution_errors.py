@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,30 +11,15 @@ import requests
 from azureml.core import Dataset, Environment, ScriptRunConfig
 from azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration
 from azureml.exceptions import ExperimentExecutionException
-from execution_helpers import Lab, error_of, own_environment, wait_for
+from execution_helpers import error_of, own_environment, wait_for
 
 from local_workspace.identity.tokens import TokenIssuer
 
 
 @pytest.fixture
-def lab(local_workspace, tmp_path):
-    return Lab(local_workspace, tmp_path)
-
-
-@pytest.fixture
-def post(local_workspace):
+def post(caller):
     """Requests to the execution service that the SDK would not send."""
-    settings = local_workspace.settings
-    token, _ = TokenIssuer(settings).issue(local_workspace.origin)
-
-    def send(path, body=None, **options):
-        url = f"{local_workspace.origin}/execution/v1.0{settings.scope}/experiments/errors{path}"
-        headers = {"Authorization": f"Bearer {token}"}
-        if body is not None:
-            options["json"] = body
-        return requests.post(url, headers=headers, timeout=30, **options)
-
-    return send
+    return partial(caller("/execution/v1.0{scope}/experiments/errors"), "POST")
 
 
 def new_id():
@@ -215,8 +201,7 @@ def test_a_local_run_needs_its_definition(post):
     refused(post(f"/localrun?runId={new_id()}", files=files), 400, "'definition.json' is not JSON")
 
 
-def test_the_id_of_another_run_is_not_taken(lab, post, monkeypatch):
-    monkeypatch.chdir(lab.folder)
+def test_the_id_of_another_run_is_not_taken(lab, post):
     run = lab.experiment("errors").start_logging(snapshot_directory=None)
     definition = {"Configuration": {"command": "true", "target": "local"}}
     refused(post(f"/snapshotrun?runId={run.id}", definition), 409, "that was not submitted")

@@ -6,12 +6,10 @@ from datetime import timedelta
 
 import matplotlib
 import pytest
-import requests
 from azureml.core import Experiment, Run
 
 from local_workspace.clock import utc_now
 from local_workspace.errors import NotFound
-from local_workspace.identity.tokens import TokenIssuer
 from local_workspace.services import metric
 from local_workspace.services.run_history import upsert_run
 from local_workspace.store.database import Database
@@ -19,11 +17,7 @@ from local_workspace.store.database import Database
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """A run sends what lies in ./outputs and ./logs: nothing here."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 @pytest.fixture(scope="module")
@@ -48,17 +42,15 @@ def metrics(run, local_workspace):
 
 
 @pytest.fixture
-def call(local_workspace):
+def call(caller):
     """Call the metric service directly: call(run id, operation, body) gives the response."""
-    token, _ = TokenIssuer(local_workspace.settings).issue(local_workspace.origin)
-    base = f"{local_workspace.origin}/metric/v2.0{local_workspace.settings.scope}/runs"
+    send = caller("/metric/v2.0{scope}/runs")
 
-    def send(run_id, operation, body):
-        headers = {"Authorization": f"Bearer {token}"}
-        url = f"{base}/{run_id}/{operation}"
-        return requests.post(url, data=json.dumps(body), headers=headers, timeout=20)
+    def call(run_id, operation, body):
+        # By hand, because `requests` sends no NaN.
+        return send("POST", f"/{run_id}/{operation}", data=json.dumps(body))
 
-    return send
+    return call
 
 
 def test_scalars_keep_their_type(run, metrics):

@@ -2,23 +2,7 @@
 
 import json
 
-import mlflow
-import pytest
-from execution_helpers import Lab, error_of, text_of, wait_for
-
-
-@pytest.fixture(scope="module")
-def client(local_workspace):
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(local_workspace.workspace.get_mlflow_tracking_uri())
-    yield mlflow.MlflowClient()
-    mlflow.set_tracking_uri(before)
-
-
-@pytest.fixture
-def lab(local_workspace, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return Lab(local_workspace, tmp_path)
+from execution_helpers import error_of, text_of, wait_for
 
 
 def test_start_run_takes_the_run_of_the_job(lab, client, tmp_path):

@@ -12,17 +12,8 @@ from sklearn.linear_model import LogisticRegression
 
 
 @pytest.fixture(scope="module", autouse=True)
-def tracking(local_workspace):
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(local_workspace.workspace.get_mlflow_tracking_uri())
+def experiment(tracking):
     mlflow.set_experiment("mlflow-models")
-    yield
-    mlflow.set_tracking_uri(before)
-
-
-@pytest.fixture(scope="module")
-def client():
-    return mlflow.MlflowClient()
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +64,12 @@ def test_a_model_of_mlflow_is_a_model_of_the_sdk(local_workspace, logged, tmp_pa
     assert "model/MLmodel" in seen.get_file_names()
 
 
-def test_a_model_of_the_sdk_is_a_model_of_mlflow(local_workspace, client, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "weights.txt").write_text("1 2 3")
-    Model.register(local_workspace.workspace, "weights.txt", "by-sdk", tags={"a": "b"})
+def test_a_model_of_the_sdk_is_a_model_of_mlflow(ws, client, folder):
+    (folder / "weights.txt").write_text("1 2 3")
+    Model.register(ws, "weights.txt", "by-sdk", tags={"a": "b"})
     version = client.get_model_version("by-sdk", "1")
     assert version.tags == {"a": "b"} and version.status == "READY"
-    path = mlflow.artifacts.download_artifacts("models:/by-sdk/1", dst_path=str(tmp_path / "down"))
+    path = mlflow.artifacts.download_artifacts("models:/by-sdk/1", dst_path=str(folder / "down"))
     found = Path(path) / "weights.txt" if Path(path).is_dir() else Path(path)
     assert found.read_text() == "1 2 3"
 

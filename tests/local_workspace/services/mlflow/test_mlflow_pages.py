@@ -11,28 +11,16 @@ API = "/studio/mlflow/ajax-api/2.0/mlflow"
 
 
 @pytest.fixture(scope="module")
-def browser(local_workspace):
-    browser = Browser(local_workspace)
-    browser.sign_in(local_workspace)
-    return browser
-
-
-@pytest.fixture(scope="module")
-def run(local_workspace, tmp_path_factory):
+def run(ws, module_folder):
     """A run of the SDK with a metric and a file that is a page."""
-    folder = tmp_path_factory.mktemp("page")
-    # The SDK keeps what is in ./outputs and ./logs, too.
-    monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.chdir(folder)
-    page = folder / "page.html"
+    page = module_folder / "page.html"
     page.write_text("<script>alert('x')</script>")
-    experiment = Experiment(local_workspace.workspace, "mlflow-pages")
+    experiment = Experiment(ws, "mlflow-pages")
     run = experiment.start_logging(snapshot_directory=None)
     for step in range(5):
         run.log("loss", 1 / (step + 1), step=step)
     run.upload_file("outputs/page.html", str(page))
     run.complete()
-    monkeypatch.undo()
     return run
 
 

@@ -14,18 +14,7 @@ from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.utils.rest_utils import http_request, verify_rest_response
 
-
-@pytest.fixture(scope="module", autouse=True)
-def tracking(local_workspace):
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(local_workspace.workspace.get_mlflow_tracking_uri())
-    yield
-    mlflow.set_tracking_uri(before)
-
-
-@pytest.fixture(scope="module")
-def client():
-    return mlflow.MlflowClient()
+pytestmark = pytest.mark.usefixtures("tracking")
 
 
 @pytest.fixture

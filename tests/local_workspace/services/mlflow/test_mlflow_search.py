@@ -4,20 +4,11 @@ import base64
 import json
 import math
 
-import mlflow
 import pytest
 from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
 
 STARTS = [1_700_000_000_000 + 60_000 * minute for minute in (5, 1, 3, 3, 2, 9, 7)]
-
-
-@pytest.fixture(scope="module")
-def client(local_workspace):
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(local_workspace.workspace.get_mlflow_tracking_uri())
-    yield mlflow.MlflowClient()
-    mlflow.set_tracking_uri(before)
 
 
 @pytest.fixture(scope="module")

@@ -9,24 +9,20 @@ from sqlalchemy import event
 from sqlalchemy.dialects import postgresql
 
 from local_workspace.errors import BadRequest, NotFound
-from local_workspace.paths import Paths
 from local_workspace.services import model_management, run_history
 from local_workspace.services.artifact import write_artifact
 from local_workspace.services.mlflow import registry_store
 from local_workspace.services.mlflow.registry_store import RegistryStore
-from local_workspace.settings import Settings
-from local_workspace.workspace import LocalWorkspace
 
 _PLACE = ("ExperimentRun", "dcid.run", "model")
 
 
 @pytest.fixture
-def workspace(tmp_path):
-    workspace = LocalWorkspace(Paths(tmp_path), Settings(), port=1)
+def workspace(workspace):
+    """With the run `run`."""
     with workspace.database.write() as session:
         run_history.upsert_run(session, "experiment", "run", {}, {})
-    yield workspace
-    workspace.close()
+    return workspace
 
 
 @pytest.fixture

@@ -1,33 +1,25 @@
 """Requests to model management that the SDK would not send, or not in this way."""
 
 import pytest
-import requests
 from azureml.core import Experiment, Model
 from azureml.exceptions import ModelPathNotFoundException, WebserviceException
 
 
-@pytest.fixture(scope="module")
-def call(local_workspace):
+@pytest.fixture
+def call(caller):
     """Sends a request; gives status and body."""
-    settings = local_workspace.settings
-    auth = local_workspace.workspace._auth_object.get_authentication_header()
-    base = (
-        f"{local_workspace.origin}/modelmanagement/v1.0/subscriptions/{settings.subscription_id}"
-        f"/resourceGroups/{settings.resource_group}/providers/Microsoft.MachineLearningServices"
-        f"/workspaces/{settings.workspace_name}"
-    )
+    send = caller("/modelmanagement/v1.0{scope}")
 
-    def send(method, path, body=None):
-        answer = requests.request(method, base + path, headers=auth, json=body, timeout=60)
+    def call(method, path, body=None):
+        answer = send(method, path, body)
         return answer.status_code, answer.json()
 
-    return send
+    return call
 
 
 @pytest.fixture
-def registered(ws, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "f.txt").write_text("x")
+def registered(ws, folder):
+    (folder / "f.txt").write_text("x")
     return Model.register(ws, "f.txt", "requested")
 
 
@@ -88,11 +80,10 @@ def test_a_version_no_database_could_keep(ws, registered):
         Model(ws, "requested", version=10**30)
 
 
-def test_a_model_has_no_files_of_its_neighbours(ws, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_model_has_no_files_of_its_neighbours(ws, folder):
     run = Experiment(ws, "neighbours").start_logging(snapshot_directory=None)
     for name in ("m.pkl", "m.pkl.bak", "model/w", "model_2/w"):
-        path = tmp_path / "files" / name
+        path = folder / "files" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
         run.upload_file(f"outputs/{name}", str(path))
@@ -100,7 +91,7 @@ def test_a_model_has_no_files_of_its_neighbours(ws, tmp_path, monkeypatch):
     file = run.register_model("neighbour-file", "outputs/m.pkl")
     assert file.download("one") == "one/m.pkl"
     assert list(file.get_sas_urls()) == ["m.pkl"]
-    folder = run.register_model("neighbour-folder", "outputs/model")
-    assert list(folder.get_sas_urls()) == ["model/w"]
+    model = run.register_model("neighbour-folder", "outputs/model")
+    assert list(model.get_sas_urls()) == ["model/w"]
     with pytest.raises(ModelPathNotFoundException, match="outputs/mod "):
         run.register_model("neighbour-none", "outputs/mod")

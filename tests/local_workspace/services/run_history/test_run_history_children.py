@@ -1,16 +1,9 @@
 """Child runs through the SDK."""
 
 import pytest
-import requests
 from azureml.core import Experiment, Run
 
-from local_workspace.identity.tokens import TokenIssuer
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """A run sends what lies in ./outputs and ./logs: nothing here."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +48,11 @@ def test_a_context_ends_its_child(parent):
     assert child.get_status() == "Completed"
 
 
-def test_children_of_an_unknown_parent_are_refused(local_workspace, parent):
+def test_children_of_an_unknown_parent_are_refused(local_workspace, parent, call):
     def create(run_id, parent_id):
         return {"runId": run_id, "parentRunId": parent_id}
 
-    answer = local_workspace_call(
-        local_workspace,
+    answer = call(
         "PATCH",
         f"/experiments/{parent.experiment.name}/batch/runs",
         {"runs": [create("orphan", "no-such-run"), create("kept-child", parent.id)]},
@@ -70,21 +62,12 @@ def test_children_of_an_unknown_parent_are_refused(local_workspace, parent):
     assert Run.get(local_workspace.workspace, "kept-child").parent.id == parent.id
 
 
-def local_workspace_call(local_workspace, method, path, body):
-    """Call run history directly."""
-    token, _ = TokenIssuer(local_workspace.settings).issue(local_workspace.origin)
-    base = f"{local_workspace.origin}/history/v1.0{local_workspace.settings.scope}"
-    headers = {"Authorization": f"Bearer {token}"}
-    return requests.request(method, base + path, json=body, headers=headers, timeout=10)
-
-
-def test_events_of_several_runs(local_workspace, parent):
+def test_events_of_several_runs(parent, call):
     runs = parent.create_children(count=2)
     name = "Microsoft.MachineLearning.Run.Completed"
     events = [{"name": name, "data": {"RunId": run.id}} for run in runs]
     events.append({"name": name, "data": {"RunId": "no-such-run"}})
-    answer = local_workspace_call(
-        local_workspace,
+    answer = call(
         "POST",
         f"/experiments/{parent.experiment.name}/batch/events",
         {"events": events},

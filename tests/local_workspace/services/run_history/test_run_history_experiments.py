@@ -1,24 +1,8 @@
 """Experiments through the SDK."""
 
 import pytest
-import requests
 from azureml._restclient.exceptions import ServiceException
 from azureml.core import Experiment
-
-from local_workspace.identity.tokens import TokenIssuer
-
-
-@pytest.fixture
-def history(local_workspace):
-    """Call run history directly: history(method, path, body) gives the response."""
-    token, _ = TokenIssuer(local_workspace.settings).issue(local_workspace.origin)
-    base = f"{local_workspace.origin}/history/v1.0{local_workspace.settings.scope}"
-
-    def call(method, path, body=None):
-        headers = {"Authorization": f"Bearer {token}"}
-        return requests.request(method, base + path, json=body, headers=headers, timeout=10)
-
-    return call
 
 
 def test_an_experiment_is_made_once_and_found_again(local_workspace):
@@ -30,9 +14,9 @@ def test_an_experiment_is_made_once_and_found_again(local_workspace):
     assert Experiment.list(ws, "never-made") == []
 
 
-def test_an_experiment_is_not_made_by_asking(local_workspace, history):
-    assert history("GET", "/experiments/only-asked-for").status_code == 404
-    assert history("POST", "/experiments/only-asked-for/runs:query", {}).status_code == 404
+def test_an_experiment_is_not_made_by_asking(local_workspace, call):
+    assert call("GET", "/experiments/only-asked-for").status_code == 404
+    assert call("POST", "/experiments/only-asked-for/runs:query", {}).status_code == 404
     assert "only-asked-for" not in local_workspace.workspace.experiments
 
 
@@ -73,29 +57,29 @@ def test_only_an_experiment_without_runs_can_be_deleted(local_workspace):
     assert "in-use" in ws.experiments
 
 
-def test_a_name_that_cannot_be_one_is_a_mistake_of_the_caller(history):
+def test_a_name_that_cannot_be_one_is_a_mistake_of_the_caller(call):
     for name in ("with blank", "-dash", "x" * 256, "ü", "a.b"):
-        answer = history("POST", f"/experiments/{name}")
+        answer = call("POST", f"/experiments/{name}")
         assert answer.status_code == 400, name
         assert "cannot be the name of an experiment" in answer.json()["error"]["message"]
 
 
-def test_renaming_does_not_take_the_name_of_another(local_workspace, history):
+def test_renaming_does_not_take_the_name_of_another(local_workspace, call):
     ws = local_workspace.workspace
     one, two = Experiment(ws, "name-one"), Experiment(ws, "name-two")
-    assert history("PATCH", f"/experimentids/{one.id}", {"name": "name-two"}).status_code == 409
-    renamed = history("PATCH", f"/experimentids/{one.id}", {"name": "name-three"}).json()
+    assert call("PATCH", f"/experimentids/{one.id}", {"name": "name-two"}).status_code == 409
+    renamed = call("PATCH", f"/experimentids/{one.id}", {"name": "name-three"}).json()
     assert (renamed["experimentId"], renamed["name"]) == (one.id, "name-three")
     assert Experiment(ws, "name-two").id == two.id
 
 
-def test_experiments_come_in_pages(history):
+def test_experiments_come_in_pages(call):
     for number in range(5):
-        history("POST", f"/experiments/paged-{number}")
+        call("POST", f"/experiments/paged-{number}")
     names, token = [], None
     while True:
         body = {"top": 2, "orderby": "name asc", "continuationToken": token}
-        page = history("POST", "/experiments:query", body).json()
+        page = call("POST", "/experiments:query", body).json()
         names += [e["name"] for e in page["value"] if e["name"].startswith("paged-")]
         assert len(page["value"]) <= 2
         token = page["continuationToken"]
@@ -119,11 +103,11 @@ def test_experiments_come_in_pages(history):
         "text",
     ],
 )
-def test_a_query_that_makes_no_sense_is_answered_with_400(history, body):
-    assert history("POST", "/experiments:query", body).status_code == (200 if body == [] else 400)
+def test_a_query_that_makes_no_sense_is_answered_with_400(call, body):
+    assert call("POST", "/experiments:query", body).status_code == (200 if body == [] else 400)
 
 
-def test_what_does_not_exist_is_404(history):
-    assert history("GET", "/experiments/no-such-experiment").status_code == 404
-    assert history("GET", "/experimentids/no-such-id").status_code == 404
-    assert history("POST", "/experiments/no-such-experiment/runs:query", {}).status_code == 404
+def test_what_does_not_exist_is_404(call):
+    assert call("GET", "/experiments/no-such-experiment").status_code == 404
+    assert call("GET", "/experimentids/no-such-id").status_code == 404
+    assert call("POST", "/experiments/no-such-experiment/runs:query", {}).status_code == 404

@@ -10,13 +10,8 @@ from azureml._restclient.exceptions import ServiceException
 from azureml.core import Experiment, Run
 
 from local_workspace.clock import parse_iso
-from local_workspace.identity.tokens import TokenIssuer
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """A run sends what lies in ./outputs and ./logs: nothing here."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 @pytest.fixture(scope="module")
@@ -26,19 +21,6 @@ def experiment(local_workspace):
 
 def start(experiment, **options):
     return experiment.start_logging(snapshot_directory=None, **options)
-
-
-@pytest.fixture
-def call(local_workspace):
-    """Call run history directly: call(method, path, body) gives the response."""
-    token, _ = TokenIssuer(local_workspace.settings).issue(local_workspace.origin)
-    base = f"{local_workspace.origin}/history/v1.0{local_workspace.settings.scope}"
-
-    def send(method, path, body=None):
-        headers = {"Authorization": f"Bearer {token}"}
-        return requests.request(method, base + path, json=body, headers=headers, timeout=10)
-
-    return send
 
 
 def test_a_run_from_start_to_end(local_workspace, experiment):

@@ -1,8 +1,8 @@
-"""Where the lessons are."""
+"""Where the project is, and the lessons in it."""
 
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 LESSONS = sorted(path.name[:2] for path in REPOSITORY.glob("[0-9][0-9]_*.py"))
 
 
