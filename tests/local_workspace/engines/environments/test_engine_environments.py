@@ -348,6 +348,24 @@ def test_pythons_of_this_machine_run():
         assert output_of(found.path, code) == str(found.version)
 
 
+def test_uv_lists_the_pythons_once_for_all_who_ask(slow_uv, monkeypatch):
+    monkeypatch.setattr(environments_python, "_listed", None)
+    found = environments_python.installed_interpreters()
+    assert environments_python.installed_interpreters() == found
+    assert (slow_uv / "calls").read_text().count("python list") == 1
+    monkeypatch.setattr(environments_python, "_LISTED_FOR_SECONDS", 0.0)
+    environments_python.installed_interpreters()
+    assert (slow_uv / "calls").read_text().count("python list") == 2
+
+
+def test_a_uv_that_cannot_list_the_pythons_leaves_the_workspaces_own(monkeypatch):
+    monkeypatch.setattr(environments_python, "_listed", None)
+    monkeypatch.setattr(environments_python, "uv_command", lambda: ["false"])
+    wanted = environments_python.SpecifierSet("==3.7.*")
+    assert environments_python.fitting(wanted) is None
+    assert environments_python.nearest(wanted) == environments_python.own_interpreter()
+
+
 def test_the_users_settings_reach_the_installer():
     environment = environments_python.installer_environment(
         {
