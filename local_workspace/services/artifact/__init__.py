@@ -1,5 +1,6 @@
 """Artifacts: the files of runs and models. The routes are in the module `routes`."""
 
+from local_workspace.services.artifact.logs import ArtifactLog
 from local_workspace.services.artifact.records import (
     ARTIFACT_CONTAINER,
     RUN_ORIGIN,
@@ -25,6 +26,7 @@ __all__ = [
     "ARTIFACT_CONTAINER",
     "RUN_ORIGIN",
     "Artifact",
+    "ArtifactLog",
     "append_artifact",
     "artifact_dto",
     "artifact_exists",
