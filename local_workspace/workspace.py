@@ -52,6 +52,7 @@ class LocalWorkspace:
         self.tokens = TokenIssuer(settings)
         self.blobs = BlobStore(paths.blobs)
         self._engine: Engine | None = None
+        self._environments: Any = None
 
     @property
     def engine(self) -> Engine:
@@ -93,22 +94,22 @@ class LocalWorkspace:
     def start(self) -> None:
         """Make what a new workspace has on Azure from its first day."""
         # Imported here: the services know the workspace, not the other way round.
+        from local_workspace.engines.environments.engine import EnvironmentsEngine
         from local_workspace.engines.jobs.engine import Engine
         from local_workspace.services.artifact import ensure_artifact_store
         from local_workspace.services.compute import reset_nodes
         from local_workspace.services.content import ensure_snapshot_store
         from local_workspace.services.datastore import ensure_default_datastores
-        from local_workspace.services.environment import (
-            close_open_builds,
-            ensure_curated_environments,
-        )
+        from local_workspace.services.environment import ensure_curated_environments
 
         ensure_default_datastores(self)
         ensure_artifact_store(self)
         ensure_snapshot_store(self)
         ensure_curated_environments(self)
-        close_open_builds(self)
         reset_nodes(self)
+        self._environments = EnvironmentsEngine(self)
+        self.engines.add(self._environments.name, self._environments)
+        self._environments.start()
         self._engine = Engine(self)
         self._engine.recover()
 
@@ -116,4 +117,6 @@ class LocalWorkspace:
         """End what runs and let go of the database."""
         if self._engine is not None:
             self._engine.close()
+        if self._environments is not None:
+            self._environments.close()
         self.database.close()

@@ -15,12 +15,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
-from local_workspace.engines.environments.builder import EnvironmentBuildError
+from local_workspace.engines.environments.waiting import Wanted
 from local_workspace.engines.jobs import preparing as jobs
 from local_workspace.engines.jobs.finishing import ending, keep_files
 from local_workspace.engines.jobs.log_pump import LogPump
@@ -30,6 +31,7 @@ from local_workspace.engines.nodes.outcomes import NodeOutcome, ProcessOutcome
 from local_workspace.engines.nodes.warm_processes import WarmProcesses
 from local_workspace.errors import ServiceError
 from local_workspace.services import run_history
+from local_workspace.services.artifact import ArtifactLog
 from local_workspace.services.execution.layout import layout_of
 from local_workspace.store.tables.execution import JobRow
 from local_workspace.workspace import LocalWorkspace
@@ -59,10 +61,10 @@ class Engine:
         self._jobs: dict[str, JobRow] = {}
         self._outcomes: dict[str, dict[int, NodeOutcome]] = {}
         self._being_prepared: set[str] = set()
+        self._wanted: dict[str, tuple[Wanted, ArtifactLog]] = {}
         self._logs = LogPump(workspace)
         self.warm = WarmProcesses()
-        # Environments may take minutes to build: they must not hold up the ends of other jobs.
-        self._preparers = ThreadPoolExecutor(16, "prepare")
+        self._preparers = ThreadPoolExecutor(4, "prepare")
         self._helpers = ThreadPoolExecutor(4, "engine")
         self._local = ThreadPoolExecutor(16, "local-run")
         self._nodes = NodeKeeper(workspace, self._helpers, lambda: self._do(lambda: None))
@@ -159,7 +161,7 @@ class Engine:
             if job.kind == "local" and not self._is_started(job):
                 continue
             self._being_prepared.add(job.run_id)
-            self._preparers.submit(self._prepare_one, job)
+            self._preparers.submit(self._attempt, job, self._want)
 
     def _is_started(self, job: JobRow) -> bool:
         if jobs.local_start(self._workspace, job) is not None:
@@ -168,23 +170,44 @@ class Engine:
             self._end(job, "Failed", "The SDK asked for a local run and never started it.")
         return False
 
-    def _prepare_one(self, job: JobRow) -> None:
+    def _attempt(self, job: JobRow, step: Callable[[JobRow], None]) -> None:
         try:
-            self._save(job, "Preparing")
-            python = jobs.prepare_environment(
-                self._workspace, job, lambda: job.cancel_requested or self._closing
-            )
-            if job.kind == "cluster":
-                jobs.restore_files(self._workspace, job)
-        except (EnvironmentBuildError, ServiceError, OSError) as error:
+            step(job)
+        except (ServiceError, OSError) as error:
             message = str(error)
             self._do(lambda: self._failed_to_prepare(job, message))
         except Exception as error:
             _log.exception("Run %s could not be prepared", job.run_id)
             message = f"The run could not be prepared ({type(error).__name__}: {error})."
             self._do(lambda: self._failed_to_prepare(job, message))
-        else:
-            self._do(lambda: self._prepared(job, str(python)))
+
+    def _want(self, job: JobRow) -> None:
+        self._save(job, "Preparing")
+        ready = partial(self._do, partial(self._came, job))
+        wanted = jobs.want_environment(self._workspace, job, ready)
+        self._do(lambda: self._waits(job, wanted))
+
+    def _waits(self, job: JobRow, wanted: tuple[Wanted, ArtifactLog]) -> None:
+        self._wanted[job.run_id] = wanted
+        if job.cancel_requested:
+            self._give_up(job)
+        self._came(job)
+
+    def _came(self, job: JobRow) -> None:
+        if job.run_id in self._wanted and self._wanted[job.run_id][0].is_over:
+            wanted = self._wanted.pop(job.run_id)
+            self._preparers.submit(self._attempt, job, partial(self._prepare_one, wanted))
+
+    def _give_up(self, job: JobRow) -> None:
+        self._wanted.pop(job.run_id)[0].give_up()
+        self._failed_to_prepare(job, "")
+
+    def _prepare_one(self, wanted: tuple[Wanted, ArtifactLog], job: JobRow) -> None:
+        wanted[1].flush()
+        python = wanted[0].python()
+        if job.kind == "cluster":
+            jobs.restore_files(self._workspace, job)
+        self._do(lambda: self._prepared(job, str(python)))
 
     def _failed_to_prepare(self, job: JobRow, message: str) -> None:
         self._being_prepared.discard(job.run_id)
@@ -321,6 +344,8 @@ class Engine:
         self._save(job, "CancelRequested", cancel_requested=True)
         if job.state == "running":
             self._end_processes(job)
+        elif run_id in self._wanted:
+            self._give_up(job)
         elif job.state != "ending" and run_id not in self._being_prepared:
             self._end(job, "Canceled")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from local_workspace.engines.environments.builder import EnvironmentBuilder
+from local_workspace.engines.environments.waiting import Wanted
 from local_workspace.engines.jobs.inputs_and_outputs import (
     describe_inputs,
     describe_outputs,
@@ -18,7 +18,12 @@ from local_workspace.engines.jobs.inputs_and_outputs import (
 )
 from local_workspace.engines.jobs.variables import callers_environment, job_environment
 from local_workspace.services import content, environment
-from local_workspace.services.artifact import RUN_ORIGIN, append_artifact, run_container
+from local_workspace.services.artifact import (
+    RUN_ORIGIN,
+    ArtifactLog,
+    append_artifact,
+    run_container,
+)
 from local_workspace.services.execution.layout import layout_of, rank_variables
 from local_workspace.store.tables.execution import JobRow
 from local_workspace.workspace import LocalWorkspace
@@ -40,10 +45,13 @@ def write_build_log(workspace: LocalWorkspace, run_id: str, line: str) -> None:
     append_artifact(workspace, RUN_ORIGIN, run_container(run_id), BUILD_LOG, f"{line}\n".encode())
 
 
-def prepare_environment(workspace: LocalWorkspace, job: JobRow, stop: Callable[[], bool]) -> Path:
-    """The Python of the job's environment, built if need be.
+def want_environment(
+    workspace: LocalWorkspace, job: JobRow, ready: Callable[[], None]
+) -> tuple[Wanted, ArtifactLog]:
+    """Ask for the Python of the job's environment; `ready` is called when it is there.
 
-    Raises EnvironmentBuildError, and NotFound for a registered environment that is not there.
+    What is said of it goes to the log. Raises NotFound for a registered environment that is not
+    there.
     """
     definition = job.configuration.get("environment") or {}
     if not definition.get("python") and definition.get("name"):
@@ -51,18 +59,14 @@ def prepare_environment(workspace: LocalWorkspace, job: JobRow, stop: Callable[[
             definition = environment.get_environment(
                 session, definition["name"], definition.get("version")
             ).definition
-    definition = environment.with_files_of_private_packages(workspace, definition)
-
-    def log(line: str) -> None:
-        write_build_log(workspace, job.run_id, line)
-
+    log = ArtifactLog(workspace, RUN_ORIGIN, run_container(job.run_id), BUILD_LOG)
     docker = job.configuration.get("docker") or {}
     if docker.get("useDocker") or (definition.get("docker") or {}).get("enabled"):
-        log(
+        log.say(
             "The run asks for Docker. The local workspace starts no containers: the run has the "
             "same Python packages, in a virtual environment of this machine."
         )
-    return EnvironmentBuilder(workspace.paths.environments).ensure(definition, log, stop)
+    return workspace.engines.environments.want(definition, log.say, ready), log
 
 
 def restore_files(workspace: LocalWorkspace, job: JobRow) -> None:
