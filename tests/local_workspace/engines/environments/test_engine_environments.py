@@ -1,6 +1,5 @@
 """Definitions of environments become virtual environments, once each."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -14,7 +13,6 @@ from tiny_wheels import make_wheel
 
 from local_workspace.engines.environments import pythons as environments_python
 from local_workspace.engines.environments.builder import (
-    EnvironmentBuildCanceled,
     EnvironmentBuilder,
     EnvironmentBuildError,
 )
@@ -240,19 +238,6 @@ def test_who_waits_for_a_build_fails_with_it(builder, wheels, slow_uv):
     assert len(errors) == 2 and errors[0] == errors[1]
     # Each has the installer's words in its own log.
     assert sum("no-such-package-anywhere was not found" in line for line in said) == 2
-
-
-def test_a_canceled_job_stops_its_build(builder, root, wheels, slow_uv):
-    (slow_uv / "hold").write_text("-r ")
-    with pytest.raises(EnvironmentBuildCanceled):
-        builder.ensure(
-            from_wheels(wheels, "tiny-package==1.0"),
-            lambda line: None,
-            stop=(slow_uv / "held").exists,
-        )
-    assert not [path for path in root.iterdir() if path.is_dir()]
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((slow_uv / "held").read_text()), 0)
 
 
 def test_user_managed(builder, root, tmp_path):

@@ -254,21 +254,19 @@ def test_what_cannot_be_followed_fails_at_once(engine):
             engine.find({"python": python})
 
 
-def test_all_who_wait_fail_with_the_installers_words(engine, wheels, slow_uv):
-    (slow_uv / "hold").write_text("venv ")
-    definition = from_wheels(wheels, "no-such-package-anywhere")
-    waiting = [Waiter(engine, definition) for _ in range(2)]
-    wait_until((slow_uv / "held").exists)
-    (slow_uv / "go").touch()
+def test_all_who_wait_fail_alike(engine, held):
+    waiting = [Waiter(engine, definition_of("one")) for _ in range(2)]
+    wait_until(lambda: all(one.has_heard("one begins") for one in waiting))
+    held.failure = EnvironmentBuildError("It cannot be.\nSaid the installer.")
+    held.end("one")
     for one in waiting:
-        with pytest.raises(EnvironmentBuildError, match="no-such-package-anywhere was not found"):
+        with pytest.raises(EnvironmentBuildError, match="Said the installer"):
             one.python()
-        assert one.has_heard("no-such-package-anywhere was not found")
-    assert builds(slow_uv) == 1
+    assert held.begun == ["one"]
     # Who asks later tries again.
-    with pytest.raises(EnvironmentBuildError):
-        Waiter(engine, definition).python()
-    assert builds(slow_uv) == 2
+    held.failure = None
+    assert Waiter(engine, definition_of("one")).python() is not None
+    assert held.begun == ["one", "one"]
 
 
 def test_a_broken_log_is_the_trouble_of_its_owner(engine, held):
