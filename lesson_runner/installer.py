@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from typing import Iterator, Sequence, TextIO
 
-from lesson_runner.interpreters import clean_environment, is_wanted, uv_request
+from lesson_runner.interpreters import clean_environment, describe_wanted, is_wanted, uv_request
+from local_workspace.python_folders import search_path
 
 # The first uv that knows every option used here.
 OLDEST_UV = (0, 5)
@@ -29,6 +30,8 @@ _OFFLINE = (
     "tunnel",
 )
 _UNTRUSTED = ("certificate_verify_failed", "invalid peer certificate", "unknownissuer")
+# What uv says when no Python of this machine will do.
+_NO_PYTHON = "No interpreter found"
 _FULL = ("no space left", "os error 28")
 
 
@@ -63,8 +66,8 @@ class Installer:
             what = " ".join([Path(command[0]).name, *command[1:3]])
             raise SetupError(self._failure(f"`{what}` failed."))
 
-    def find_uv(self, python: str) -> str:
-        """The uv on PATH, or the one fetched into `.venv-uv`, at need with the pip of `python`.
+    def find_uv(self) -> str:
+        """The uv on PATH, or the one fetched into `.venv-uv`, at need with pip.
 
         Raises SetupError when there is none and none can be fetched.
         """
@@ -77,7 +80,7 @@ class Installer:
         locked = (self._root / "requirements.txt").read_text(encoding="utf-8").splitlines()
         pinned = next(line.split()[0] for line in locked if line.startswith("uv=="))
         failure = None
-        for install in self._installs(python, target):
+        for install in self._installs(target):
             # The locked uv may need a newer Python than the one at hand; any uv will do here.
             for wanted in (pinned, "uv"):
                 if self._succeeds([*install, wanted]) and _uv_version(str(fetched)):
@@ -88,29 +91,38 @@ class Installer:
         if failure is not None:
             raise SetupError(failure)
         raise SetupError(
-            f"uv, which installs everything else, is not here, and {python} has neither pip nor "
-            "venv to fetch it with. Install one of them, for example with `apt install "
+            f"uv, which installs everything else, is not here, and {sys.executable} has neither "
+            "pip nor venv to fetch it with. Install one of them, for example with `apt install "
             "python3-pip` or `brew install uv`, and run this again."
         )
 
-    def python_of_uv(self, uv: str) -> str | None:
-        """The wanted Python that uv knows of; None when it knows none."""
-        return self._find_python(uv, {})
+    def make_environment(self, uv: str, folder: Path) -> None:
+        """Make `folder` of the Python that runs this, of one that uv finds, or of one it fetches.
 
-    def download_python(self, uv: str) -> str | None:
-        """The wanted Python, downloaded by uv into `.venv-python`; None when that fails.
-
-        `no_network` then says whether the network was why.
+        Raises SetupError when none is the wanted one and none can be fetched.
         """
-        inside = {
-            "UV_PYTHON_INSTALL_DIR": str(self._root / ".venv-python"),
-            # Nothing is left outside of the repository.
-            "UV_PYTHON_INSTALL_BIN": "0",
-        }
-        command = [uv, "python", "install", uv_request()]
-        if not self._succeeds(command, extra=inside, progress=True):
-            return None
-        return self._find_python(uv, inside)
+        own = sys.executable
+        wanted = own if is_wanted(own) else uv_request()
+        make = [uv, "venv", "--no-project", "--python", wanted, str(folder)]
+        here = {"PATH": search_path(self._environment), "UV_PYTHON_DOWNLOADS": "never"}
+        if self._succeeds(make, extra=here, progress=True):
+            return
+        if not any(_NO_PYTHON in line for line in self._said):
+            raise SetupError(self._failure("`uv venv` failed."))
+        step(f"No {describe_wanted()} is on this machine: uv fetches one into .venv-python")
+        # Nothing is left outside of the repository.
+        inside = {"UV_PYTHON_INSTALL_DIR": str(self._root / ".venv-python")}
+        if not self._succeeds(
+            make, extra={**inside, "UV_PYTHON_DOWNLOADS": "automatic"}, progress=True
+        ):
+            raise SetupError(
+                self._failure(
+                    f"No {describe_wanted()} was found, and uv could not fetch one. The SDK's own "
+                    "requirements exist for this Python only. Install it, for example with `apt "
+                    "install python3.10`, `brew install python@3.10`, `pyenv install 3.10` or "
+                    "`conda create -n azureml python=3.10`, and run this again."
+                )
+            )
 
     def no_network(self) -> str | None:
         """A sentence when the program that ran last could not reach the network, else None."""
@@ -170,19 +182,14 @@ class Installer:
                 shown.say(text.strip())
         return process.returncode == 0
 
-    def _find_python(self, uv: str, extra: dict[str, str]) -> str | None:
-        command = [uv, "python", "find", "--no-project", uv_request()]
-        if not self._succeeds(command, extra=extra) or not self._said:
-            return None
-        return self._said[-1] if is_wanted(self._said[-1]) else None
-
-    def _installs(self, python: str, target: Path) -> Iterator[list[str]]:
+    def _installs(self, target: Path) -> Iterator[list[str]]:
         """Commands that install a package into `target`, where pip or venv can be called.
 
         Debian's Python comes without pip, or without venv; a Python that its distribution manages
         takes packages only into a folder of their own.
         """
-        interpreters = dict.fromkeys([python, sys.executable])
+        another = shutil.which("python3.10", path=search_path(self._environment))
+        interpreters = [sys.executable, *([another] if another else [])]
         pips = [[interpreter, "-m", "pip"] for interpreter in interpreters]
         pips += [[found] for found in map(shutil.which, ("pip3", "pip")) if found]
         for pip in pips:
@@ -212,6 +219,7 @@ class Progress:
     """Tells how an installation goes: one line that changes on a terminal, few lines elsewhere."""
 
     WORDS = (
+        "Using",
         "Resolved",
         "Downloading",
         "Downloaded",
@@ -221,7 +229,7 @@ class Progress:
         "Uninstalled",
         "Installed",
     )
-    MILESTONES = ("Resolved", "Prepared", "Installed")
+    MILESTONES = ("Using", "Resolved", "Prepared", "Installed")
     SECONDS_BETWEEN_LINES = 5.0
 
     def __init__(self, active: bool) -> None:

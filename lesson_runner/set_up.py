@@ -1,4 +1,4 @@
-"""Makes `.venv`: finds a Python 3.10 and uv, installs the locked packages, checks them."""
+"""Makes `.venv`: uv finds a Python 3.10 and installs the locked packages, which are checked."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ import contextlib
 import hashlib
 import json
 import shutil
-import sys
 import time
 from pathlib import Path
 from typing import Iterator, TextIO
 
 from lesson_runner.installer import Installer, SetupError, step
-from lesson_runner.interpreters import (
-    clean_environment,
-    describe_wanted,
-    find_interpreter,
-    is_wanted,
-)
+from lesson_runner.interpreters import clean_environment, is_wanted
 
 __all__ = ["Environment", "SetupError", "clean_environment"]
 
@@ -78,15 +72,15 @@ class Environment:
         if state == "outdated":
             print("requirements.txt has changed: .venv is brought up to date.", flush=True)
             self._stamp.unlink()
-            uv = installer.find_uv(str(self.python))
+            uv = installer.find_uv()
         else:
             if state == "broken":
                 print("The environment in .venv is not complete: it is made anew.", flush=True)
                 _remove(self.folder)
             print("Setting up Python 3.10 and the Azure ML SDK in .venv (once; about 2.5 GB).")
-            uv, base = self._find_base(installer)
-            step(f"Making .venv with {base}")
-            installer.run([uv, "venv", "--python", base, str(self.folder)])
+            uv = installer.find_uv()
+            step("Making .venv")
+            installer.make_environment(uv, self.folder)
         step("Installing the packages of requirements.txt")
         # "sync" also takes away what an older lock had installed.
         install = [uv, "pip", "sync", "--python", str(self.python)]
@@ -96,25 +90,6 @@ class Environment:
         installer.run([uv, "pip", "check", "--python", str(self.python)])
         self._stamp.write_text(json.dumps({"fingerprint": self._fingerprint()}), encoding="utf-8")
         step(f"Set up in {time.monotonic() - started:.0f} s")
-
-    def _find_base(self, installer: Installer) -> tuple[str, str]:
-        base = find_interpreter(self.root)
-        uv = installer.find_uv(base or sys.executable)
-        if base is None:
-            step("Looking for a Python 3.10 with uv")
-            base = installer.python_of_uv(uv)
-        if base is None:
-            step("Downloading a Python 3.10 with uv")
-            base = installer.download_python(uv)
-        if base is None:
-            raise SetupError(
-                f"{installer.no_network() or ''}No {describe_wanted()} was found, and none could "
-                "be downloaded. The SDK's own requirements exist for this Python only. Install "
-                "it, for example with `apt install python3.10`, `brew install python@3.10`, "
-                "`pyenv install 3.10` or `conda create -n azureml python=3.10`, and run this "
-                f"again.\nThe whole output is in {self.log}."
-            )
-        return uv, base
 
 
 def _remove(folder: Path) -> None:

@@ -91,7 +91,6 @@ class LocalWorkspace:
         from local_workspace.services.content import ensure_snapshot_store
         from local_workspace.services.datastore import ensure_default_datastores
         from local_workspace.services.environment import (
-            close_open_builds,
             ensure_curated_environments,
         )
 
@@ -99,7 +98,6 @@ class LocalWorkspace:
         ensure_artifact_store(self)
         ensure_snapshot_store(self)
         ensure_curated_environments(self)
-        close_open_builds(self)
         reset_nodes(self)
         for engine_class in (EnvironmentsEngine, JobsEngine):
             self.engines.add(engine_class.name, engine_class(self))

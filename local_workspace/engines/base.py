@@ -201,6 +201,8 @@ class Engine(ABC):
         with self._wake:
             if step is not None:
                 self._aside.add(key)
+                # Who woke it meanwhile is served by the look after the step.
+                self._due.pop(key, None)
             else:
                 self._went_well(key)
                 if seconds is not None:
@@ -242,12 +244,15 @@ class Engine(ABC):
                 with self._wake:
                     self._went_well(key)
                     self._schedule(key, 0.0)
+                    self._wake.notify()
                 return
         delay = min(FIRST_DELAY_SECONDS * 2 ** max(tries - 1, 0), LONGEST_DELAY_SECONDS)
         if _passes(error):
             delay = LONGEST_DELAY_SECONDS / 5
         with self._wake:
             self._failures[key] = tries
+            # Whoever woke it while it failed waits with it.
+            self._due.pop(key, None)
             self._not_before[key] = time.monotonic() + delay
             self._schedule(key, delay)
             self._wake.notify()
@@ -255,6 +260,9 @@ class Engine(ABC):
 
 def _passes(error: Exception) -> bool:
     """Whether an error is no fault of the item and ends when somebody frees some space."""
+    if isinstance(error.__cause__, OSError):
+        # The storage of blobs raises errors of its own from those of the disk.
+        error = error.__cause__
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
     if isinstance(error, ServiceError):

@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 from repository import REPOSITORY
 
-BEFORE_SET_UP = ("command_line", "installer", "interpreters", "lessons", "set_up")
+BEFORE_SET_UP = (
+    "lesson_runner.command_line",
+    "lesson_runner.installer",
+    "lesson_runner.interpreters",
+    "lesson_runner.lessons",
+    "lesson_runner.set_up",
+    "local_workspace.python_folders",
+)
 OFFLINE = "#!/bin/sh\n[ $1 = --version ] && echo uv 9.9.0 && exit\necho 'dns error' >&2\nexit 2\n"
 
 
@@ -24,6 +31,9 @@ def clone(tmp_path):
         shutil.copy(REPOSITORY / name, tmp_path / name)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(REPOSITORY / "lesson_runner", tmp_path / "lesson_runner", ignore=ignored)
+    (tmp_path / "local_workspace").mkdir()
+    for name in ("__init__.py", "python_folders.py"):
+        shutil.copy(REPOSITORY / "local_workspace" / name, tmp_path / "local_workspace" / name)
     (tmp_path / "01_data.py").write_text('"""Data: where it lies."""\n')
     (tmp_path / "bin").mkdir()
     return tmp_path
@@ -78,7 +88,7 @@ def test_set_up_once_then_never_again(clone, fake_uv):
     first = run(clone, "setup")
     assert first.returncode == 0, first.stderr
     made, installed, checked = calls(fake_uv)
-    assert made.startswith("venv --python") and made.endswith(".venv")
+    assert made.startswith("venv --no-project --python") and made.endswith(".venv")
     assert "--build-constraint" in installed and installed.endswith("requirements.txt")
     assert checked.startswith("pip check")
     again = run(clone, "setup")
@@ -215,17 +225,19 @@ def test_a_python_without_pip_and_venv_is_told_what_to_install(clone):
     assert "neither pip nor venv" in result.stderr and "apt install" in result.stderr
 
 
-def test_no_python_says_what_to_install_and_leaves_nothing_outside(clone, monkeypatch):
+def test_no_python_says_what_to_install_and_leaves_nothing_outside(clone):
     script(
         clone / "bin/uv",
         "#!/bin/sh\n"
         '[ "$1" = --version ] && echo "uv 9.9.0" && exit\n'
-        f'echo "$* $UV_PYTHON_INSTALL_DIR $UV_PYTHON_INSTALL_BIN" >> {clone}/calls\n'
-        "echo dns error\nexit 2\n",
+        f'echo "$* $UV_PYTHON_DOWNLOADS $UV_PYTHON_INSTALL_DIR" >> {clone}/calls\n'
+        '[ "$UV_PYTHON_DOWNLOADS" = never ] && echo "error: No interpreter found for it"\n'
+        '[ "$UV_PYTHON_DOWNLOADS" = never ] || echo "dns error"\n'
+        "exit 2\n",
     )
     code = (
-        "import run; from lesson_runner import set_up;"
-        "set_up.find_interpreter = lambda root: None; raise SystemExit(run.main(['setup']))"
+        "import run; from lesson_runner import installer;"
+        "installer.is_wanted = lambda python: False; raise SystemExit(run.main(['setup']))"
     )
     result = subprocess.run(
         [sys.executable, "-c", code],
@@ -235,11 +247,13 @@ def test_no_python_says_what_to_install_and_leaves_nothing_outside(clone, monkey
         text=True,
     )
     assert result.returncode == 1
-    assert "There is no connection" in result.stderr
+    assert result.stderr.strip().startswith("There is no connection")
     assert "No Python 3.10 was found" in result.stderr and "pyenv install" in result.stderr
-    looked, downloaded = calls(clone / "calls")
-    assert looked.startswith("python find")
-    assert downloaded == f"python install 3.10 {clone}/.venv-python 0"
+    looked, fetched = calls(clone / "calls")
+    system = "macos" if sys.platform == "darwin" else "linux"
+    made = f"venv --no-project --python cpython-3.10-{system}-x86_64 {clone}/.venv"
+    assert looked == f"{made} never "
+    assert fetched == f"{made} automatic {clone}/.venv-python"
 
 
 def test_two_at_once_wait_for_each_other(clone, fake_uv):
@@ -306,9 +320,8 @@ def test_a_real_uv_installs_what_the_lock_says(clone):
 
 
 def test_what_runs_before_set_up_is_python_3_8_and_its_library():
-    for path in [REPOSITORY / "run.py"] + [
-        REPOSITORY / "lesson_runner" / f"{name}.py" for name in BEFORE_SET_UP
-    ]:
+    files = [REPOSITORY / f"{name.replace('.', '/')}.py" for name in BEFORE_SET_UP]
+    for path in [REPOSITORY / "run.py", *files, REPOSITORY / "local_workspace/__init__.py"]:
         tree = ast.parse(path.read_text(), feature_version=(3, 8))
         modules = {
             name.name.split(".")[0]
@@ -320,7 +333,7 @@ def test_what_runs_before_set_up_is_python_3_8_and_its_library():
             for node in ast.walk(tree)
             if isinstance(node, ast.ImportFrom) and node.module
         }
-        allowed = {*sys.stdlib_module_names, *(f"lesson_runner.{name}" for name in BEFORE_SET_UP)}
+        allowed = {*sys.stdlib_module_names, *BEFORE_SET_UP}
         assert {m if m in allowed else m.split(".")[0] for m in modules} <= allowed, path
 
 

@@ -17,22 +17,28 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from local_workspace.clock import iso, utc_now
 from local_workspace.engines.environments import pythons
 from local_workspace.engines.environments.plan import (
+    EnvironmentBuildCanceled,
     EnvironmentBuildError,
     Plan,
     hide_passwords,
-    read_plan,
 )
 from local_workspace.engines.environments.pythons import Interpreter
+from local_workspace.whole_files import write_whole
 
-__all__ = ["EnvironmentBuildCanceled", "EnvironmentBuildError", "EnvironmentBuilder"]
+__all__ = [
+    "Choice",
+    "EnvironmentBuildCanceled",
+    "EnvironmentBuildError",
+    "EnvironmentBuilder",
+    "asks_uv",
+]
 
 Log = Callable[[str], None]
 
@@ -45,18 +51,30 @@ _POLL_SECONDS = 0.1
 _BUILD_CONSTRAINT = "cython<3\n"
 
 
-class EnvironmentBuildCanceled(EnvironmentBuildError):
-    """The job that waited for the environment was canceled."""
-
-
 @dataclass(frozen=True)
-class _Choice:
-    """The Python for a definition; `folder` is None when nothing is to be built for it."""
+class Choice:
+    """What runs the jobs of a definition.
+
+    Attributes:
+        python: the program.
+        folder: the virtual environment that it belongs to; None when nothing is to be built.
+    """
 
     python: Path
     folder: Path | None
     plan: Plan
     interpreter: Interpreter
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether `python` is there, or a build is needed."""
+        return self.folder is None or _is_complete(self.folder)
+
+
+def asks_uv(plan: Plan) -> bool:
+    """Whether to choose for `plan` uv is asked for the Pythons of this machine."""
+    own = pythons.own_interpreter().version
+    return plan.interpreter is None and not plan.python.contains(own, prereleases=True)
 
 
 class EnvironmentBuilder:
@@ -65,50 +83,22 @@ class EnvironmentBuilder:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def ensure(
-        self,
-        definition: Mapping[str, Any],
-        log: Log,
-        stop: Callable[[], bool] = lambda: False,
-    ) -> Path:
-        """The Python that runs jobs of `definition` (the document of an `Environment`).
+    def choose(self, plan: Plan, log: Log) -> Choice:
+        """The workspace's own Python when that has every package, else a virtual environment's.
 
-        It is the workspace's own Python when that has every package, and otherwise that of a
-        virtual environment, which is built when it is not there. Every difference from Azure and
-        every line of the installer goes to `log`; `stop` is asked now and then whether to give up.
-
-        Raises EnvironmentBuildError, whose first line is a sentence and whose others, if any, are
-        the installer's, which the log has as well; and EnvironmentBuildCanceled.
+        What differs from Azure goes to `log`. Raises EnvironmentBuildError.
         """
-        choice = self._choose(definition, log)
-        if choice.folder is not None and not _is_complete(choice.folder):
-            self._build_once(choice, choice.folder, log, stop)
-        if choice.folder is not None:
-            log(f"Environment {choice.folder.name} is ready.")
-        return choice.python
-
-    def find(self, definition: Mapping[str, Any]) -> Path | None:
-        """The Python that `ensure` would give without building; None when it would build.
-
-        Raises EnvironmentBuildError for a definition that cannot be followed.
-        """
-        choice = self._choose(definition, lambda _line: None)
-        is_there = choice.folder is None or _is_complete(choice.folder)
-        return choice.python if is_there else None
-
-    def _choose(self, definition: Mapping[str, Any], log: Log) -> _Choice:
-        plan = read_plan(definition)
         for note in plan.notes:
             log(note)
         own = pythons.own_interpreter()
         if plan.interpreter is not None:
-            return _Choice(_users_interpreter(plan.interpreter, log), None, plan, own)
+            return Choice(_users_interpreter(plan.interpreter, log), None, plan, own)
         interpreter = pythons.fitting(plan.python)
         missing = pythons.unmet(plan.requirements)
         if not missing and (interpreter is None or interpreter == own):
             _tell_python(plan, own, log)
             log("The workspace's own environment has every package: nothing is to be built.")
-            return _Choice(own.path, None, plan, own)
+            return Choice(own.path, None, plan, own)
         if interpreter is None:
             interpreter = pythons.nearest(plan.python)
         _tell_python(plan, interpreter, log)
@@ -116,11 +106,17 @@ class EnvironmentBuilder:
             listed = hide_passwords(", ".join(missing))
             log(f"Not in the workspace's own environment: {listed}.")
         folder = self._root / _key(plan, interpreter)
-        return _Choice(folder / "bin" / "python", folder, plan, interpreter)
+        return Choice(folder / "bin" / "python", folder, plan, interpreter)
 
-    def _build_once(
-        self, choice: _Choice, folder: Path, log: Log, stop: Callable[[], bool]
-    ) -> None:
+    def build(self, choice: Choice, log: Log, stop: Callable[[], bool] = lambda: False) -> None:
+        """Build what was chosen, unless another process has meanwhile.
+
+        Every line of the installer goes to `log`; `stop` is asked now and then whether to give up.
+        Raises EnvironmentBuildError with the installer's lines, which the log has as well; and
+        EnvironmentBuildCanceled.
+        """
+        folder = choice.folder
+        assert folder is not None, "there is something to be built"
         asked = time.time()
         self._root.mkdir(parents=True, exist_ok=True)
         failure = folder.with_suffix(".failed")
@@ -204,16 +200,16 @@ def _lock(path: Path, log: Log, stop: Callable[[], bool]) -> Iterator[int]:
                 break
             except BlockingIOError:
                 if not waiting:
-                    log("Another job builds this environment: waiting for it.")
+                    log("Another process builds this environment: waiting for it.")
                 waiting = True
                 if stop():
-                    raise EnvironmentBuildCanceled("The job was canceled.") from None
+                    raise EnvironmentBuildCanceled("Nobody waits for it any more.") from None
                 time.sleep(_POLL_SECONDS)
         yield file.fileno()
 
 
 def _raise_failure_since(failure: Path, asked: float, log: Log) -> None:
-    """Fail as the build did that this job waited for; a later job tries again."""
+    """Fail as the build did that this one waited for; a later one tries again."""
     try:
         if failure.stat().st_mtime < asked:
             return
@@ -225,7 +221,7 @@ def _raise_failure_since(failure: Path, asked: float, log: Log) -> None:
     raise EnvironmentBuildError(message)
 
 
-def _build(folder: Path, choice: _Choice, steps: _Steps) -> None:
+def _build(folder: Path, choice: Choice, steps: _Steps) -> None:
     if folder.exists():
         steps.log("An earlier build did not come to its end: it is thrown away.")
         shutil.rmtree(folder)
@@ -281,12 +277,7 @@ def _write_stamp(folder: Path, plan: Plan, interpreter: Interpreter) -> None:
         "python": str(interpreter.version),
         "requirements": [hide_passwords(line) for line in plan.requirements],
     }
-    temporary = folder / f"{_STAMP}.new"
-    with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, folder / _STAMP)
+    write_whole(folder / _STAMP, json.dumps(content, indent=2), is_durable=True)
 
 
 class _Steps:
@@ -356,6 +347,6 @@ class _Steps:
             if line is None:
                 return
             if self._stop():
-                raise EnvironmentBuildCanceled("The job was canceled.")
+                raise EnvironmentBuildCanceled("Nobody waits for it any more.")
             if line:
                 yield line

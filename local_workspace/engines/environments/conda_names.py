@@ -2,120 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-# Names that differ; everything else is called alike, apart from `-` and `_`.
-_PYPI_NAMES = {
-    "blas": None,
-    "black-jupyter": "black[jupyter]",
-    "dask-core": "dask",
-    "flatbuffers-python": "flatbuffers",
-    "fiona": "fiona",
-    "keras-gpu": "keras",
-    "matplotlib-base": "matplotlib",
-    "msgpack-python": "msgpack",
-    "opencv": "opencv-python-headless",
-    "prophet": "prophet",
-    "psycopg2": "psycopg2-binary",
-    "py-lightgbm": "lightgbm",
-    "py-opencv": "opencv-python-headless",
-    "py-xgboost": "xgboost",
-    "py-xgboost-cpu": "xgboost",
-    "py-xgboost-gpu": "xgboost",
-    "pyqt": "pyqt5",
-    "pytables": "tables",
-    "python-blosc": "blosc",
-    "python-graphviz": "graphviz",
-    "python-snappy": "python-snappy",
-    "pytorch": "torch",
-    "pytorch-cpu": "torch",
-    "pytorch-gpu": "torch",
-    "pytorch-lightning": "pytorch-lightning",
-    "ruamel-yaml": "ruamel.yaml",
-    "seaborn-base": "seaborn",
-    "tensorflow-base": "tensorflow",
-    "tensorflow-cpu": "tensorflow-cpu",
-    "tensorflow-eigen": "tensorflow",
-    "tensorflow-gpu": "tensorflow",
-    "tensorflow-mkl": "tensorflow",
-    "torchvision-cpu": "torchvision",
-    "xgboost-cpu": "xgboost",
-    "xgboost-gpu": "xgboost",
-}
-
-# Programs and C libraries that only conda packs; the wheels bring what they need of these.
-_CONDA_ONLY = frozenset(
-    {
-        "arrow-cpp",
-        "binutils",
-        "blas",
-        "boost",
-        "bzip2",
-        "c-ares",
-        "ca-certificates",
-        "cairo",
-        "conda",
-        "conda-build",
-        "curl",
-        "expat",
-        "ffmpeg",
-        "fontconfig",
-        "freetype",
-        "gcc",
-        "gfortran",
-        "git",
-        "glib",
-        "gmp",
-        "graphviz",
-        "gxx",
-        "hdf5",
-        "icu",
-        "intel-openmp",
-        "jpeg",
-        "krb5",
-        "ld-impl-linux-64",
-        "llvm-openmp",
-        "lz4-c",
-        "make",
-        "mamba",
-        "micromamba",
-        "mkl",
-        "mpich",
-        "mysql",
-        "ncurses",
-        "nodejs",
-        "nomkl",
-        "openblas",
-        "openjdk",
-        "openmpi",
-        "openssl",
-        "pandoc",
-        "perl",
-        "postgresql",
-        "python-abi",
-        "pytorch-mutex",
-        "qt",
-        "readline",
-        "sqlite",
-        "tk",
-        "tzdata",
-        "unzip",
-        "vc",
-        "vs2015-runtime",
-        "wget",
-        "xz",
-        "yaml",
-        "zip",
-        "zlib",
-        "zstd",
-    }
-)
-_CONDA_ONLY_PREFIXES = ("-", "gcc-", "gxx-", "gfortran-", "lib", "m2w64-", "mkl-", "r-")
-_LIB_ON_PYPI = frozenset({"libclang", "libcst", "librosa", "libsass", "libtmux"})
-_CUDA = re.compile(r"cuda(-.*|toolkit.*|nn)?|cudnn|nccl|pytorch-cuda")
 
 _DEPENDENCY = re.compile(
     r"(?:[^:\s\[]+::)?(?P<name>[A-Za-z0-9_.-]+)\s*(?P<brackets>\[.*\])?\s*(?P<version>.*)"
@@ -164,16 +59,32 @@ def requirement(package: CondaPackage) -> tuple[str | None, str | None]:
 
     The requirement is None for what only conda has; the remark is None when nothing is special.
     """
-    if _CUDA.fullmatch(package.name):
+    names = _names()
+    if _is_among(names["cuda"], package.name):
         return None, f"'{package.name}' is left out: there is no CUDA here, jobs run on CPUs."
-    only_conda = package.name in _CONDA_ONLY or package.name.startswith(_CONDA_ONLY_PREFIXES)
-    if only_conda and package.name not in _LIB_ON_PYPI:
+    is_on_pypi = _is_among(names["on_pypi"], package.name)
+    if not is_on_pypi and _is_among(names["only_in_conda"], package.name):
         return None, f"'{package.name}' is left out: only conda has it, wheels do not need it."
-    name = _PYPI_NAMES.get(package.name) or package.name
+    name = names["pypi_names"].get(package.name, package.name)
     remark = None
     if name != package.name:
         remark = f"'{package.name}' of conda is '{name}' of the Python package index."
     return f"{name}{package.versions}", remark
+
+
+@cache
+def _names() -> dict[str, Any]:
+    """What conda_names.json says, where names are in lower case and with `-`.
+
+    `pypi_names`: those that differ; everything else is called alike. `only_in_conda`: programs and
+    C libraries that only conda packs, of which the wheels bring what they need; `on_pypi` are
+    exceptions from its patterns. `cuda`: what is of no use without a graphics processor.
+    """
+    return json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def _is_among(patterns: list[str], name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _versions(text: str) -> SpecifierSet:

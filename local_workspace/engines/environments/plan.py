@@ -11,10 +11,18 @@ from urllib.parse import urlsplit
 from packaging.specifiers import SpecifierSet
 
 from local_workspace.engines.environments import conda_names
+from local_workspace.errors import BadRequest
 
 
-class EnvironmentBuildError(Exception):
-    """An environment cannot be had; the message says why, in the installer's words if it is his."""
+class EnvironmentBuildError(BadRequest):
+    """An environment cannot be had, and the message says why.
+
+    Its first line is a sentence; the others, if any, are the installer's.
+    """
+
+
+class EnvironmentBuildCanceled(EnvironmentBuildError):
+    """Nobody waits for the environment any more."""
 
 
 @dataclass

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import logging
 import os
 import platform
-import re
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +21,15 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from local_workspace.client_environment import server_environment
+from local_workspace.python_folders import search_path
+
+_log = logging.getLogger(__name__)
 
 # The oldest Python that a virtual environment with today's installer can be made of.
 _OLDEST = Version("3.8")
+# How long what uv lists is believed, and how long it may take: a Python may hang.
+_LISTED_FOR_SECONDS = 60.0
+_LISTING_SECONDS = 60.0
 
 # Packages without content of their own: whoever has the parts has them. Their version is that of
 # azureml-core.
@@ -40,6 +48,11 @@ _COLLECTIONS = {
         "azureml-train-core",
     ),
 }
+
+
+_listing = threading.Lock()
+# What uv listed last, and when (time.monotonic).
+_listed: tuple[float, list[Interpreter]] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,16 +114,35 @@ def nearest(wanted: SpecifierSet) -> Interpreter:
 
 
 def installed_interpreters() -> list[Interpreter]:
-    """Every CPython that uv finds on this machine or pyenv has, from the oldest usable one on."""
-    answer = subprocess.run(
-        [*uv_command(), "python", "list", "--only-installed", "--output-format", "json"],
-        env=installer_environment(os.environ),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
-    found = {}
-    for entry in json.loads(answer.stdout) if answer.returncode == 0 else ():
+    """Every CPython of this machine, from the oldest usable one on.
+
+    uv is asked, which runs each of them that it does not know yet; what it says is believed for a
+    minute. Safe to call from several threads.
+    """
+    global _listed
+    with _listing:
+        if _listed is None or time.monotonic() - _listed[0] > _LISTED_FOR_SECONDS:
+            _listed = (time.monotonic(), _ask_uv())
+        return list(_listed[1])
+
+
+def _ask_uv() -> list[Interpreter]:
+    environment = installer_environment(os.environ)
+    environment["PATH"] = search_path(environment)
+    try:
+        answer = subprocess.run(
+            [*uv_command(), "python", "list", "--only-installed", "--output-format", "json"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_LISTING_SECONDS,
+            check=True,
+        )
+    except subprocess.SubprocessError:
+        _log.exception("uv could not list the Pythons of this machine")
+        return []
+    found: dict[Version, Interpreter] = {}
+    for entry in json.loads(answer.stdout):
         version = Version(entry["version"])
         usable = (
             entry.get("implementation") == "cpython"
@@ -121,12 +153,6 @@ def installed_interpreters() -> list[Interpreter]:
         if usable:
             # Several programs of one version are one Python under several names.
             found.setdefault(version, Interpreter(Path(entry["path"]), version))
-    # pyenv's own programs start only those versions that its user has switched on.
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    for program in sorted(pyenv.glob("versions/*/bin/python")):
-        name = program.parent.parent.name
-        if re.fullmatch(r"3\.\d+\.\d+", name) and Version(name) >= _OLDEST:
-            found.setdefault(Version(name), Interpreter(program, Version(name)))
     return list(found.values())
 
 

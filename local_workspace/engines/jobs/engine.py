@@ -44,6 +44,7 @@ from local_workspace.engines.nodes import (
 )
 from local_workspace.errors import ServiceError, StorageFull
 from local_workspace.events import ComputeChanged, Event
+from local_workspace.services.artifact import ArtifactLog
 from local_workspace.services.execution import (
     Job,
     change_job,
@@ -80,6 +81,7 @@ class _Held:
     job: Job
     logs: JobLogs
     wanted: Wanted | None = None
+    build_log: ArtifactLog | None = None
     restored: int = 0
     # Of the attempt that runs, when this server started it.
     news: News | None = None
@@ -271,11 +273,15 @@ class JobsEngine(Engine):
         try:
             if held.wanted is None:
                 self._change(job, status="Preparing")
-                held.wanted = want_environment(self.workspace, job, lambda: self.wake(key))
+                held.wanted, held.build_log = want_environment(
+                    self.workspace, job, lambda: self.wake(key)
+                )
             python = held.wanted.python()
         except (EnvironmentBuildError, ServiceError) as error:
             if isinstance(error, ServiceError) and error.code == StorageFull.code:
                 raise
+            if held.build_log is not None:
+                held.build_log.flush()
             return self._end(job.run_id, "Failed", str(error))
         if python is None:
             # Its environment wakes it; the SDK's side of a local run says nothing.
@@ -284,8 +290,10 @@ class JobsEngine(Engine):
         if not job.is_local and held.restored != attempt:
             self.aside(lambda: self._restore(held, attempt))
             return None
+        assert held.build_log is not None, "it comes with what is wanted"
+        held.build_log.flush()
         self._change(job, status="Queued", state="queued", python=str(python))
-        held.wanted = None
+        held.wanted = held.build_log = None
         return 0.0
 
     def _restore(self, held: _Held, attempt: int) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from local_workspace.engines.jobs.folders import log_artifact, log_path
 from local_workspace.services.artifact import (
     RUN_ORIGIN,
+    ArtifactLog,
     append_artifact,
     artifact_size,
     make_appendable,
@@ -67,7 +68,9 @@ class JobLogs:
 
     def note(self, line: str) -> None:
         """Write a line of ours into the log that users watch, and into that of preparations."""
-        write_build_log(self.workspace, self.job.run_id, line)
+        preparations = build_log_of(self.workspace, self.job.run_id)
+        preparations.say(line)
+        preparations.flush()
         with open(log_path(self.workspace, self.job, 0), "a", encoding="utf-8") as log:
             log.write(f"{line}\n")
 
@@ -103,9 +106,9 @@ class JobLogs:
         return artifact_size(self.workspace, RUN_ORIGIN, container, stream.artifact)
 
 
-def write_build_log(workspace: LocalWorkspace, run_id: str, line: str) -> None:
-    """Append a line to the log of a run's environment."""
-    append_artifact(workspace, RUN_ORIGIN, run_container(run_id), BUILD_LOG, f"{line}\n".encode())
+def build_log_of(workspace: LocalWorkspace, run_id: str) -> ArtifactLog:
+    """The log of a run's preparations."""
+    return ArtifactLog(workspace, RUN_ORIGIN, run_container(run_id), BUILD_LOG)
 
 
 def _shift_file(source: Path) -> Path:

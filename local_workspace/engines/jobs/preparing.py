@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from local_workspace.engines.environments import Wanted
-from local_workspace.engines.jobs.logs import write_build_log
+from local_workspace.engines.jobs.logs import build_log_of
 from local_workspace.services import environment
+from local_workspace.services.artifact import ArtifactLog
 from local_workspace.services.execution import Job
 from local_workspace.workspace import LocalWorkspace
 
 
-def want_environment(workspace: LocalWorkspace, job: Job, ready: Callable[[], None]) -> Wanted:
-    """Ask for the environment of a job; what is said of it is in the log of preparations.
+def want_environment(
+    workspace: LocalWorkspace, job: Job, ready: Callable[[], None]
+) -> tuple[Wanted, ArtifactLog]:
+    """Ask for the environment of a job; `ready` is called when there is an outcome.
 
-    Raises NotFound for a registered environment that is not there.
+    What is said of it goes to the log of preparations. Raises NotFound for a registered environment
+    that is not there.
     """
     wanted = job.environment
     definition = wanted.definition
@@ -23,13 +27,10 @@ def want_environment(workspace: LocalWorkspace, job: Job, ready: Callable[[], No
             definition = environment.get_environment(
                 session, str(wanted.name), wanted.version
             ).definition
-
-    def log(line: str) -> None:
-        write_build_log(workspace, job.run_id, line)
-
+    log = build_log_of(workspace, job.run_id)
     if wanted.uses_docker:
-        log(
+        log.say(
             "The run asks for Docker. The local workspace starts no containers: the run has the "
             "same Python packages, in a virtual environment of this machine."
         )
-    return workspace.engines.environments.want(definition, log, ready)
+    return workspace.engines.environments.want(definition, log.say, ready), log

@@ -1,5 +1,6 @@
 """Artifacts: the files of runs and models. The routes are in the module `routes`."""
 
+from local_workspace.services.artifact.logs import ArtifactLog
 from local_workspace.services.artifact.records import (
     ARTIFACT_CONTAINER,
     LOG_PREFIXES,
@@ -29,6 +30,7 @@ __all__ = [
     "LOG_PREFIXES",
     "RUN_ORIGIN",
     "Artifact",
+    "ArtifactLog",
     "append_artifact",
     "artifact_dto",
     "artifact_exists",

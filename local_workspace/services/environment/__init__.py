@@ -1,6 +1,11 @@
 """Environments: definitions by name and version, and the curated ones."""
 
-from local_workspace.services.environment.builds import close_open_builds
+from local_workspace.services.environment.builds import (
+    definition_of_build,
+    end_build,
+    log_of_build,
+    unfinished_builds,
+)
 from local_workspace.services.environment.curated import ensure_curated_environments
 from local_workspace.services.environment.private_packages import with_files_of_private_packages
 from local_workspace.services.environment.records import (
@@ -10,10 +15,13 @@ from local_workspace.services.environment.records import (
 )
 
 __all__ = [
-    "close_open_builds",
+    "definition_of_build",
+    "end_build",
     "ensure_curated_environments",
     "get_environment",
     "list_environments",
+    "log_of_build",
     "register_environment",
+    "unfinished_builds",
     "with_files_of_private_packages",
 ]

@@ -2,52 +2,60 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import uuid
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
-from local_workspace.engines.environments.builder import EnvironmentBuilder, EnvironmentBuildError
-from local_workspace.errors import BadRequest, NotFound
-from local_workspace.services.artifact import append_artifact, artifact_url
-from local_workspace.services.environment.private_packages import with_files_of_private_packages
+from local_workspace.errors import NotFound
+from local_workspace.services.artifact import ArtifactLog, artifact_url
 from local_workspace.services.environment.records import get_environment
 from local_workspace.store.tables.environment import EnvironmentBuildRow
 from local_workspace.workspace import LocalWorkspace
 
 RUNNING, SUCCEEDED, FAILED = "Running", "Succeeded", "Failed"
 
-_log = logging.getLogger(__name__)
 # Where the logs lie among the artifacts: the origin, then a container for each build.
 _ORIGIN = "ImageLogs"
 _LOG_FILE = "build.log"
 
 
+class Environments(Protocol):
+    """What this service asks of the engine of that name."""
+
+    def build(self, build_id: str) -> None:
+        """Take up a build that stands in the tables. Returns at once."""
+
+    def find(self, definition: Mapping[str, Any]) -> Path | None:
+        """The Python for a definition; None while it is not built.
+
+        Raises BadRequest for a definition that cannot be followed.
+        """
+
+
 def start_build(workspace: LocalWorkspace, name: str, version: str) -> EnvironmentBuildRow:
-    """Begin to build an environment, in a thread of its own.
+    """Begin to build an environment.
 
     Raises NotFound.
     """
+    engine: Environments = workspace.engines.environments
+    with workspace.database.read() as session:
+        version = get_environment(session, name, version).version
+    build_id = str(uuid.uuid4())
+    # The log is there before anybody knows of it: clients read it at once.
+    log = log_of_build(workspace, build_id)
+    log.say(f"Environment {name}, version {version}")
+    log.flush()
     with workspace.database.write() as session:
-        environment = get_environment(session, name, version)
         row = EnvironmentBuildRow(
-            build_id=str(uuid.uuid4()),
-            name=name,
-            version=environment.version,
-            status=RUNNING,
-            started=utc_now(),
+            build_id=build_id, name=name, version=version, status=RUNNING, started=utc_now()
         )
         session.add(row)
-    _say(workspace, row.build_id, f"Environment {name}, version {environment.version}")
-    threading.Thread(
-        target=_build,
-        args=(workspace, row.build_id, environment.definition),
-        name=f"build {name}:{environment.version}",
-        daemon=True,
-    ).start()
+    engine.build(build_id)
     return row
 
 
@@ -73,13 +81,10 @@ def image_details(workspace: LocalWorkspace, name: str, version: str | None) -> 
 
     Raises NotFound, and BadRequest when nothing can be built from the definition.
     """
+    engine: Environments = workspace.engines.environments
     with workspace.database.read() as session:
         definition = get_environment(session, name, version).definition
-    definition = with_files_of_private_packages(workspace, definition)
-    try:
-        python = EnvironmentBuilder(workspace.paths.environments).find(definition)
-    except EnvironmentBuildError as error:
-        raise BadRequest(str(error)) from error
+    python = engine.find(definition)
     return {
         "imageExistsInRegistry": False,
         "dockerImage": {
@@ -94,35 +99,27 @@ def image_details(workspace: LocalWorkspace, name: str, version: str | None) -> 
     }
 
 
-def close_open_builds(workspace: LocalWorkspace) -> None:
-    """Mark builds failed that the end of the last server interrupted."""
-    with workspace.database.write() as session:
-        query = select(EnvironmentBuildRow).where(EnvironmentBuildRow.status == RUNNING)
-        interrupted = list(session.execute(query).scalars())
-        for row in interrupted:
-            row.status, row.ended = FAILED, utc_now()
-    for row in interrupted:
-        _say(workspace, row.build_id, "The local workspace was stopped during this build.")
+def unfinished_builds(session: Session) -> list[str]:
+    """The ids of the builds that have not ended, the oldest first."""
+    query = select(EnvironmentBuildRow.build_id).where(EnvironmentBuildRow.status == RUNNING)
+    return list(session.execute(query.order_by(EnvironmentBuildRow.started)).scalars())
 
 
-def _build(workspace: LocalWorkspace, build_id: str, definition: dict[str, Any]) -> None:
-    status = FAILED
-    try:
-        definition = with_files_of_private_packages(workspace, definition)
-        builder = EnvironmentBuilder(workspace.paths.environments)
-        builder.ensure(definition, lambda line: _say(workspace, build_id, line))
-        status = SUCCEEDED
-    except EnvironmentBuildError as error:
-        # The installer's own lines are in the log already.
-        _say(workspace, build_id, str(error).splitlines()[0])
-    except OSError as error:
-        _log.exception("Build %s failed", build_id)
-        _say(workspace, build_id, f"The environment could not be built: {error}")
-    finally:
-        with workspace.database.write() as session:
-            row = session.get(EnvironmentBuildRow, build_id)
-            row.status, row.ended = status, utc_now()
+def definition_of_build(session: Session, build_id: str) -> dict[str, Any] | None:
+    """What a build is to build; None when it has ended. Raises NotFound."""
+    row = session.get(EnvironmentBuildRow, build_id)
+    if row is None or row.status != RUNNING:
+        return None
+    return get_environment(session, row.name, row.version).definition
 
 
-def _say(workspace: LocalWorkspace, build_id: str, line: str) -> None:
-    append_artifact(workspace, _ORIGIN, build_id, _LOG_FILE, f"{line}\n".encode())
+def log_of_build(workspace: LocalWorkspace, build_id: str) -> ArtifactLog:
+    """The log of a build, to write to."""
+    return ArtifactLog(workspace, _ORIGIN, build_id, _LOG_FILE)
+
+
+def end_build(session: Session, build_id: str, *, is_good: bool) -> None:
+    """Note that a build ended."""
+    row = session.get(EnvironmentBuildRow, build_id)
+    if row is not None and row.status == RUNNING:
+        row.status, row.ended = SUCCEEDED if is_good else FAILED, utc_now()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,8 +20,8 @@ _ADDRESS = re.compile(
 
 
 def with_files_of_private_packages(
-    workspace: LocalWorkspace, definition: dict[str, Any]
-) -> dict[str, Any]:
+    workspace: LocalWorkspace, definition: Mapping[str, Any]
+) -> Mapping[str, Any]:
     """`definition` with the addresses of wheels in this workspace replaced by their files.
 
     An installer has no right to read those addresses. What is not in the workspace stays as it

@@ -1,30 +1,23 @@
 """Definitions of environments become virtual environments, once each."""
 
-import os
 import subprocess
 import sys
-import textwrap
 import threading
 from pathlib import Path
 
 import pytest
 from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
+from environment_helpers import builds, definition_of, from_wheels
 from repository import REPOSITORY
 from tiny_wheels import make_wheel
 
 from local_workspace.engines.environments import pythons as environments_python
 from local_workspace.engines.environments.builder import (
-    EnvironmentBuildCanceled,
     EnvironmentBuilder,
     EnvironmentBuildError,
 )
-
-
-@pytest.fixture
-def wheels(tmp_path):
-    make_wheel(tmp_path / "wheels", "tiny_package", "1.0")
-    return make_wheel(tmp_path / "wheels", "tiny_package", "2.0")
+from local_workspace.engines.environments.plan import read_plan
 
 
 @pytest.fixture
@@ -32,58 +25,25 @@ def root(tmp_path):
     return tmp_path / "environments"
 
 
+class Builder:
+    """Does in one step what the engine does in several."""
+
+    def __init__(self, root):
+        self._builder = EnvironmentBuilder(root)
+
+    def find(self, document):
+        return self._builder.choose(read_plan(document), lambda line: None)
+
+    def ensure(self, document, log, **options):
+        choice = self._builder.choose(read_plan(document), log)
+        if not choice.is_ready:
+            self._builder.build(choice, log, **options)
+        return choice.python
+
+
 @pytest.fixture
 def builder(root):
-    return EnvironmentBuilder(root)
-
-
-@pytest.fixture
-def slow_uv(tmp_path, monkeypatch):
-    """uv that notes each of its calls and waits where it is told to.
-
-    A call whose arguments contain `hold` writes its process id to `held` and goes on when the
-    file `go` is there.
-    """
-    script = tmp_path / "uv.sh"
-    script.write_text(
-        textwrap.dedent(f"""\
-        #!/bin/sh
-        echo "$@" >> {tmp_path}/calls
-        case "$*" in
-        *"$(cat {tmp_path}/hold)"*)
-            echo $$ > {tmp_path}/held
-            while [ ! -e {tmp_path}/go ]; do sleep 0.02; done;;
-        esac
-        exec {sys.executable} -m uv "$@"
-        """)
-    )
-    script.chmod(0o755)
-    (tmp_path / "hold").write_text("nothing is held")
-    (tmp_path / "calls").touch()
-    monkeypatch.setattr(environments_python, "uv_command", lambda: [str(script)])
-    return tmp_path
-
-
-def builds(slow_uv):
-    """How many environments were begun."""
-    calls = (slow_uv / "calls").read_text().splitlines()
-    return sum(call.startswith("venv ") for call in calls)
-
-
-def definition_of(*pip_packages, conda_packages=("python=3.10",), **docker):
-    """The document of an environment, as the SDK writes it."""
-    environment = Environment("test")
-    environment.docker.base_image = docker.get("image")
-    document = Environment._serialize_to_dict(environment)
-    document["python"]["condaDependencies"] = {
-        "channels": ["conda-forge"],
-        "dependencies": [*conda_packages, {"pip": list(pip_packages)}],
-    }
-    return document
-
-
-def from_wheels(wheels, *packages, **options):
-    return definition_of("--no-index", f"--find-links {wheels}", *packages, **options)
+    return Builder(root)
 
 
 def output_of(python, code):
@@ -147,9 +107,9 @@ def test_a_package_is_installed_into_an_environment_of_its_own(builder, root, wh
 
 def test_the_same_content_is_built_once(builder, wheels, slow_uv):
     first = from_wheels(wheels, "tiny-package==1.0")
-    assert builder.find(first) is None
+    assert not builder.find(first).is_ready
     python = builder.ensure(first, lambda line: None)
-    assert builder.find(first) == python
+    assert builder.find(first).is_ready and builder.find(first).python == python
     other_name = {**first, "name": "other", "environmentVariables": {"A": "1"}}
     said = []
     assert builder.ensure(other_name, said.append) == python
@@ -194,12 +154,12 @@ def test_a_build_that_was_killed_is_thrown_away(root, wheels, slow_uv):
 
     def log(line):
         said.append(line)
-        if line.startswith("Another job"):
+        if line.startswith("Another process"):
             (slow_uv / "go").touch()
 
     # The installer is still at work, and nobody comes into its way.
-    python = EnvironmentBuilder(root).ensure(from_wheels(wheels, "tiny-package==1.0"), log)
-    waited = said.index("Another job builds this environment: waiting for it.")
+    python = Builder(root).ensure(from_wheels(wheels, "tiny-package==1.0"), log)
+    waited = said.index("Another process builds this environment: waiting for it.")
     thrown = said.index("An earlier build did not come to its end: it is thrown away.")
     assert waited < thrown
     assert output_of(python, "import tiny_package; print(tiny_package.version)") == "1.0"
@@ -210,18 +170,22 @@ import sys
 from pathlib import Path
 from local_workspace.engines.environments import pythons as environments_python
 from local_workspace.engines.environments.builder import EnvironmentBuilder
+from local_workspace.engines.environments.plan import read_plan
 root, wheels, scratch = map(Path, sys.argv[1:])
 environments_python.uv_command = lambda: [str(scratch / "uv.sh")]
 
 def log(line):
     print(line)
-    if line.startswith("Another job"):
+    if line.startswith("Another process"):
         (scratch / "go").touch()
 
 pip = ["--no-index", f"--find-links {wheels}", "tiny-package==1.0"]
 dependencies = ["python=3.10", {"pip": pip}]
-document = {"python": {"condaDependencies": {"dependencies": dependencies}}}
-print(EnvironmentBuilder(root).ensure(document, log))
+builder = EnvironmentBuilder(root)
+plan = read_plan({"python": {"condaDependencies": {"dependencies": dependencies}}})
+choice = builder.choose(plan, log)
+builder.build(choice, log)
+print(choice.python)
 """
 
 
@@ -255,7 +219,7 @@ def test_who_waits_for_a_build_fails_with_it(builder, wheels, slow_uv):
 
     def log(line):
         said.append(line)
-        if line.startswith("Another job"):
+        if line.startswith("Another process"):
             (slow_uv / "go").touch()
 
     def ensure():
@@ -275,19 +239,6 @@ def test_who_waits_for_a_build_fails_with_it(builder, wheels, slow_uv):
     assert sum("no-such-package-anywhere was not found" in line for line in said) == 2
 
 
-def test_a_canceled_job_stops_its_build(builder, root, wheels, slow_uv):
-    (slow_uv / "hold").write_text("-r ")
-    with pytest.raises(EnvironmentBuildCanceled):
-        builder.ensure(
-            from_wheels(wheels, "tiny-package==1.0"),
-            lambda line: None,
-            stop=(slow_uv / "held").exists,
-        )
-    assert not [path for path in root.iterdir() if path.is_dir()]
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((slow_uv / "held").read_text()), 0)
-
-
 def test_user_managed(builder, root, tmp_path):
     def ensure(interpreter):
         python = {"userManagedDependencies": True, "interpreterPath": interpreter}
@@ -296,7 +247,7 @@ def test_user_managed(builder, root, tmp_path):
     program = tmp_path / "my-python"
     program.symlink_to(sys.executable)
     assert ensure("python") == Path(sys.executable) == ensure(None)
-    assert builder.find({"python": {"userManagedDependencies": True}}) == Path(sys.executable)
+    assert builder.find({"python": {"userManagedDependencies": True}}).is_ready
     assert ensure(str(program)) == program
     for wrong in (str(tmp_path / "nothing"), "bin/python", "no-such-python"):
         with pytest.raises(EnvironmentBuildError, match="is not a program of this machine"):
@@ -345,6 +296,24 @@ def test_pythons_of_this_machine_run():
     for found in environments_python.installed_interpreters():
         code = "import platform; print(platform.python_version())"
         assert output_of(found.path, code) == str(found.version)
+
+
+def test_uv_lists_the_pythons_once_for_all_who_ask(slow_uv, monkeypatch):
+    monkeypatch.setattr(environments_python, "_listed", None)
+    found = environments_python.installed_interpreters()
+    assert environments_python.installed_interpreters() == found
+    assert (slow_uv / "calls").read_text().count("python list") == 1
+    monkeypatch.setattr(environments_python, "_LISTED_FOR_SECONDS", 0.0)
+    environments_python.installed_interpreters()
+    assert (slow_uv / "calls").read_text().count("python list") == 2
+
+
+def test_a_uv_that_cannot_list_the_pythons_leaves_the_workspaces_own(monkeypatch):
+    monkeypatch.setattr(environments_python, "_listed", None)
+    monkeypatch.setattr(environments_python, "uv_command", lambda: ["false"])
+    wanted = environments_python.SpecifierSet("==3.7.*")
+    assert environments_python.fitting(wanted) is None
+    assert environments_python.nearest(wanted) == environments_python.own_interpreter()
 
 
 def test_the_users_settings_reach_the_installer():

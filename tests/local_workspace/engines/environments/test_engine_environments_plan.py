@@ -1,5 +1,7 @@
 """What a definition asks for, and conda packages as packages of the index."""
 
+import re
+
 import pytest
 from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
@@ -72,6 +74,13 @@ def test_what_only_conda_has_is_left_out(conda):
 def test_cuda_is_left_out(conda):
     plan = plan_of(conda)
     assert plan.requirements == [] and "no CUDA here" in plan.notes[0]
+
+
+def test_the_data_on_names_is_written_as_it_is_looked_up():
+    names = conda_names._names()
+    looked_up = [*names["pypi_names"], *names["only_in_conda"], *names["on_pypi"], *names["cuda"]]
+    assert [name for name in looked_up if not re.fullmatch("[a-z0-9*-]+", name)] == []
+    assert all(Requirement(f"{name}==1.0") for name in names["pypi_names"].values())
 
 
 @given(st.text())

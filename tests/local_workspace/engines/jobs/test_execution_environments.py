@@ -4,9 +4,20 @@ import io
 import threading
 from contextlib import redirect_stdout
 
+import psutil
 import pytest
+import requests
 from azureml.core import Environment
-from execution_helpers import PackageIndex, error_of, text_of, wait_for, wait_until
+from execution_helpers import (
+    PackageIndex,
+    error_of,
+    is_alive,
+    text_of,
+    wait_for,
+    wait_until,
+)
+
+from local_workspace.process import read_state
 
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
 
@@ -91,15 +102,50 @@ def test_an_environment_without_the_sdk_runs_scripts_that_do_not_need_it(lab, in
     assert "No module named 'azureml'" in error_of(run)["message"]
 
 
-def test_a_long_build_does_not_hold_up_other_runs(lab, index):
+def test_long_builds_do_not_hold_up_other_runs(lab, index):
     index.hold()
-    building = [
-        lab.submit("print(1)", environment=index.environment(f"held{number}"))
-        for number in range(5)
-    ]
-    wait_until(lambda: all(index.asked(f"held{number}") for number in range(5)))
+    names = [f"held{number}" for number in range(3)]
+    building = [lab.submit("print(1)", environment=index.environment(name)) for name in names]
+    # Two builds go on at a time.
+    wait_until(lambda: sum(index.asked(name) for name in names) == 2)
+    wait_until(lambda: "Other environments are built first." in build_log(building[2]))
     assert wait_for(lab.submit("print(2)")) == "Completed"
     assert {run.get_status() for run in building} == {"Preparing"}
     index.go()
     for run in building:
         assert wait_for(run) == "Failed"
+
+
+def build_log(run):
+    """What is in the log of a run's environment by now."""
+    address = run.get_details()["logFiles"].get(BUILD_LOG)
+    return requests.get(address, timeout=10).text if address else ""
+
+
+def test_many_runs_wait_for_one_build_and_can_be_canceled(lab, index):
+    index.add("wanted_package", "1.0")
+    index.hold()
+    options = {"environment": index.environment("wanted-package"), "command": "true"}
+    project = lab.project()
+    waiting = [lab.submit(source_directory=project, **options) for _ in range(17)]
+    wait_until(lambda: index.asked("wanted-package"))
+    assert wait_for(lab.submit("print('needs none')")) == "Completed"
+    assert {run.get_status() for run in waiting} == {"Preparing"}
+
+    # One that waits ends at once; the others go on waiting, and only the last ends the build.
+    (installer,) = installers(lab.server)
+    waiting[0].cancel()
+    assert wait_for(waiting[0]) == "Canceled"
+    assert is_alive(installer)
+    for run in waiting[1:]:
+        run.cancel()
+    for run in waiting:
+        assert wait_for(run) == "Canceled"
+    wait_until(lambda: not is_alive(installer))
+    assert index.asked("wanted-package") == 1
+
+
+def installers(server):
+    """The processes that install packages."""
+    found = psutil.Process(read_state(server.paths).pid).children(recursive=True)
+    return [one.pid for one in found if "uv" in one.name() and "install" in one.cmdline()]

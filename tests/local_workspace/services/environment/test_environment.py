@@ -9,10 +9,10 @@ import pytest
 from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import UserErrorException
+from execution_helpers import PackageIndex, wait_until
 from tiny_wheels import make_wheel
 
 from local_workspace.services.environment import with_files_of_private_packages
-from local_workspace.store.tables.environment import EnvironmentBuildRow
 
 CURATED = {
     "AzureML-Minimal",
@@ -262,14 +262,23 @@ def finish(build, status):
     return build
 
 
-def test_a_build_that_a_crash_interrupted(ws, local_workspace, opened):
-    build = finish(with_packages("interrupted", "pytest").register(ws).build(ws), "Succeeded")
-    with opened.database.write() as session:
-        row = session.get(EnvironmentBuildRow, build._location.rsplit("/", 1)[-1])
-        row.status = "Running"
-    local_workspace.restart()
-    assert build.status == "Failed"
-    assert build.get_log().endswith("The local workspace was stopped during this build.\n")
+def test_a_build_survives_a_restart(ws, local_workspace, tmp_path):
+    with PackageIndex(tmp_path / "wheels") as index:
+        index.add("patient_package", "1.0")
+        index.hold()
+        environment = index.environment("patient-package", name="interrupted").register(ws)
+        build = environment.build(ws)
+        wait_until(lambda: index.asked("patient-package"))
+        local_workspace.restart()
+        assert build.status == "Running"
+        index.go()
+        finish(build, "Succeeded")
+    log = build.get_log()
+    assert log.startswith("Environment interrupted, version 1\n")
+    assert "The local workspace was stopped during this build, which begins again.\n" in log
+    assert "+ patient-package==1.0" in log
+    python = environment.get_image_details(ws).interpreter_path
+    subprocess.run([python, "-c", "import patient_package"], check=True)
 
 
 def test_there_is_no_recipe_and_it_says_so(ws):
