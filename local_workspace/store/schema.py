@@ -94,8 +94,8 @@ def _bring_up_to_date(connection: Connection) -> None:
         raise SchemaError(
             f"The workspace in {_place(connection.engine)} is older than this program, and its "
             f"tables could not be brought from version {came_from} to {newest} "
-            f"({str(error).splitlines()[0]}). They are left as they were: go back to the version "
-            "of the project that you had, or choose another folder with --root."
+            f"({_first_line(error)}). They are left as they were: go back to the version of the "
+            "project that you had, or choose another folder with --root."
         ) from error
     log.info("The tables were brought from version %s to %s", came_from, newest)
 
@@ -120,5 +120,11 @@ def _has_tables(connection: Connection) -> bool:
 
 
 def _place(engine: Engine) -> str:
-    # A URL as a text has stars for its password.
-    return str(engine.url.database if sqlite.is_sqlite(engine) else engine.url)
+    if sqlite.is_sqlite(engine):
+        return str(engine.url.database)
+    return engine.url.render_as_string(hide_password=True)
+
+
+def _first_line(error: Exception) -> str:
+    # SQLAlchemy's further lines are the statement and a link.
+    return (str(error).splitlines() or [type(error).__name__])[0]

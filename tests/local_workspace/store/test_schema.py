@@ -13,6 +13,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from older_workspaces import add_migrations, content, database_at, restore
 from sqlalchemy import create_engine
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import make_url
 
 from local_workspace.store import schema
 from local_workspace.store.base import Base
@@ -192,6 +194,29 @@ def test_a_migration_that_fails_leaves_everything_as_it_was(file, tmp_path, monk
     open_and_close(file)
     assert version(file) == second
     assert "python" not in [row[1] for row in ask(file, "PRAGMA table_info(jobs)")]
+
+
+def test_an_error_without_words_is_said_by_its_name(file, tmp_path, monkeypatch):
+    restore(file)
+    add_migrations(tmp_path, monkeypatch, fails="assert False")
+    with pytest.raises(SchemaError, match=r"\(AssertionError\)"):
+        open_and_close(file)
+
+
+def test_a_refusal_does_not_show_the_password_of_a_database(monkeypatch):
+    class PostgreSQL:
+        """What a refusal reads of an engine: no driver for it is here."""
+
+        url = make_url("postgresql://us:secret@host/database")
+        dialect = postgresql.dialect()
+
+    class Connection:
+        engine = PostgreSQL()
+
+    monkeypatch.setattr(schema, "version_of", lambda connection: "9999")
+    with pytest.raises(SchemaError, match="host/database") as said:
+        schema._bring_up_to_date(Connection())
+    assert "secret" not in str(said.value)
 
 
 def test_without_room_for_a_copy_nothing_is_migrated(file):
