@@ -16,6 +16,7 @@ from local_workspace.identity.certificates import Certificates
 from local_workspace.paths import Paths
 from local_workspace.process import ProcessError, ServerLock, ServerState
 from local_workspace.settings import DEFAULT_PORT, BrokenSettings, Settings
+from local_workspace.store.schema import SchemaError
 from local_workspace.workspace import LocalWorkspace
 
 log = logging.getLogger("local_workspace")
@@ -29,7 +30,8 @@ def serve(paths: Paths, port: int | None) -> None:
     """Serve the workspace below `paths` until SIGTERM or SIGINT.
 
     `port` None means the port of last time, or the default one; 0 means any free one. Raises
-    ProcessError when the root is served already, cannot be written, or the port is taken.
+    ProcessError when the root cannot be written, its database is of a newer program or cannot be
+    brought up to date, or the port is taken; SystemExit when the root is served already.
     """
     process.prepare_root(paths)
     lock = ServerLock(paths)
@@ -45,7 +47,10 @@ def serve(paths: Paths, port: int | None) -> None:
     certificates = Certificates(paths.certificates)
     certificates.ensure()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    workspace = LocalWorkspace(paths, settings, bound_port)
+    try:
+        workspace = LocalWorkspace(paths, settings, bound_port)
+    except SchemaError as error:
+        raise ProcessError(str(error)) from error
     config = uvicorn.Config(
         Application(workspace),
         ssl_certfile=str(certificates.server),

@@ -90,6 +90,13 @@ class Settings:
         """
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
+            unknown = set(values) - {known.name for known in dataclasses.fields(cls)}
+            if unknown:
+                raise BrokenSettings(
+                    f"{path} was written by a newer version of this project (it sets "
+                    f"{', '.join(sorted(unknown))}). Update the project, or choose another folder "
+                    "with --root."
+                )
             return cls(**values)
         except (ValueError, TypeError) as error:
             raise BrokenSettings(

@@ -8,16 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import create_engine, event
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
 from local_workspace.events import Event, told
-from local_workspace.store import tables  # noqa: F401  (makes Base know every table)
-from local_workspace.store.base import Base
-
-_WRITES = "local_workspace_writes"
+from local_workspace.store import schema, sqlite
 
 
 def _dumps(value: Any) -> str:
@@ -58,12 +55,12 @@ class Database:
             options["max_overflow"] = 48
         self.engine: Engine = create_engine(url, **options)
         if self._sqlite:
-            _teach_sqlite(self.engine)
-        self._writing_engine = self.engine.execution_options(**{_WRITES: True})
+            sqlite.set_up(self.engine)
+        self._writing_engine = self.engine.execution_options(**{sqlite.WRITES: True})
         # SQLite lets one writer in and makes the others poll; waiting here instead is fair and
         # wakes at once.
         self._one_writer = threading.Lock() if self._sqlite else nullcontext()
-        Base.metadata.create_all(self.engine)
+        schema.ensure_current(self.engine)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -85,22 +82,3 @@ class Database:
     def close(self) -> None:
         """Give every connection back."""
         self.engine.dispose()
-
-
-def _teach_sqlite(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: Any) -> None:
-        # The driver's own transactions start too late for BEGIN IMMEDIATE; ours are explicit.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        # With WAL this is safe against a killed process; only a power cut may cost the last
-        # transactions, never the file.
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
