@@ -16,6 +16,8 @@ from datetime import timezone
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from local_workspace.engines.base import Engine, Key
 from local_workspace.engines.environments import EnvironmentBuildError, Wanted
 from local_workspace.engines.jobs import tidying
@@ -155,9 +157,11 @@ class JobsEngine(Engine):
             return self._look_at_compute(name)
         with self.workspace.database.read() as session:
             row = find_job(session, name)
+            if row is not None and row.state != "done":
+                held = self._hold(session, row)
         if row is None or row.state == "done":
             return self._let_go(name)
-        return self._look_at_job(self._hold(row), row)
+        return self._look_at_job(held, row)
 
     def fail(self, key: Key, reason: str) -> None:
         """End a job that cannot be carried on; of a compute target, all that are on it."""
@@ -187,10 +191,10 @@ class JobsEngine(Engine):
 
     # Jobs
 
-    def _hold(self, row: JobRow) -> _Held:
+    def _hold(self, session: Session, row: JobRow) -> _Held:
         held = self._held.get(row.run_id)
         if held is None:
-            job = job_of(row)
+            job = job_of(session, row)
             held = self._held[row.run_id] = _Held(job, JobLogs(self.workspace, job))
         return held
 

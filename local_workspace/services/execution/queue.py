@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 from local_workspace.clock import utc_now
 from local_workspace.errors import NotFound
 from local_workspace.services import run_history
+from local_workspace.services.execution.datasets import saved_dataset_id
 from local_workspace.services.execution.job import Job, read_job
+from local_workspace.services.execution.parsing import LOCAL, Submission, parse_job
 from local_workspace.store.tables.execution import JobRow
 
 DONE = "done"
@@ -26,9 +28,22 @@ def find_job(session: Session, run_id: str) -> JobRow | None:
     return session.get(JobRow, run_id)
 
 
-def job_of(row: JobRow) -> Job:
+def job_of(session: Session, row: JobRow) -> Job:
     """What a job of the queue is to do."""
-    return read_job(row.document)
+    if row.document is not None:
+        return read_job(row.document)
+    # An older version of this program accepted it.
+    run = run_history.get_run(session, row.run_id)
+    experiment = run_history.get_experiment_by_id(session, run.experiment_id)
+    submission = Submission(
+        run.run_definition,
+        run.properties.get("ContentSnapshotId"),
+        run.parent_run_id,
+        row.compute or LOCAL,
+    )
+    return parse_job(
+        submission, row.run_id, experiment.name, lambda one: saved_dataset_id(session, one)
+    )
 
 
 def unfinished_jobs(session: Session) -> list[str]:

@@ -7,17 +7,13 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
-from local_workspace.errors import BadRequest, Conflict, NotFound, ServiceError
+from local_workspace.errors import BadRequest, Conflict, NotFound
 from local_workspace.http import WORKSPACE_SCOPE
-from local_workspace.services import content, dataset, run_history
+from local_workspace.services import content, run_history
 from local_workspace.services.compute import find_compute
+from local_workspace.services.execution.datasets import saved_dataset_id
 from local_workspace.services.execution.job import Job
-from local_workspace.services.execution.parsing import (
-    DatasetReference,
-    Submission,
-    parse_job,
-    parse_submission,
-)
+from local_workspace.services.execution.parsing import Submission, parse_job, parse_submission
 from local_workspace.services.execution.queue import find_job, request_cancel
 from local_workspace.services.execution.wire import input_lineage
 from local_workspace.store.tables.execution import JobRow
@@ -63,7 +59,7 @@ def submit_run(
             submission,
             run_id,
             experiment_name,
-            lambda reference: _saved_dataset_id(session, reference),
+            lambda reference: saved_dataset_id(session, reference),
         )
     with workspace.database.write() as session:
         if find_job(session, run_id) is not None:
@@ -164,19 +160,3 @@ def _check_compute(session: Session, name: str, node_count: int) -> str:
             f"{row.max_nodes}."
         )
     return row.name
-
-
-def _saved_dataset_id(session: Session, reference: DatasetReference) -> str:
-    try:
-        if reference.saved_id:
-            return dataset.get_saved(session, reference.saved_id).saved_id
-        if reference.name:
-            row = dataset.find_dataset(session, reference.name)
-            return dataset.get_registered(session, row, reference.version).saved.saved_id
-    except ServiceError as error:
-        raise BadRequest(
-            f"The input '{reference.input_name}' of the run is not a dataset of this workspace: "
-            f"{error.message}",
-            inner_code="DatasetNotFound",
-        ) from error
-    raise BadRequest(f"The input '{reference.input_name}' of the run names no dataset.")
