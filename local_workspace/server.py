@@ -10,13 +10,11 @@ import sys
 
 import uvicorn
 
-from local_workspace import process
-from local_workspace.app import Application
+from local_workspace import process, startup
 from local_workspace.identity.certificates import Certificates
 from local_workspace.paths import Paths
 from local_workspace.process import ProcessError, ServerLock, ServerState
 from local_workspace.settings import DEFAULT_PORT, BrokenSettings, Settings
-from local_workspace.workspace import LocalWorkspace
 
 log = logging.getLogger("local_workspace")
 
@@ -45,9 +43,8 @@ def serve(paths: Paths, port: int | None) -> None:
     certificates = Certificates(paths.certificates)
     certificates.ensure()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    workspace = LocalWorkspace(paths, settings, bound_port)
     config = uvicorn.Config(
-        Application(workspace),
+        startup.build(paths, settings, bound_port),
         ssl_certfile=str(certificates.server),
         lifespan="on",
         # The access log would hold URLs, and with them the signatures of SAS tokens.

@@ -1,8 +1,8 @@
-"""One local workspace: its paths, settings, records, keys and storage."""
+"""What services and engines share: one local workspace. `startup.py` builds and starts it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local_workspace.events import EventBus
 from local_workspace.identity.tokens import TokenIssuer
@@ -10,9 +10,6 @@ from local_workspace.paths import Paths
 from local_workspace.services.blob import BlobStore
 from local_workspace.settings import Settings
 from local_workspace.store.database import Database
-
-if TYPE_CHECKING:
-    from local_workspace.engines.jobs.engine import Engine
 
 
 class Engines:
@@ -38,7 +35,7 @@ class Engines:
 
 
 class LocalWorkspace:
-    """What the services of one server share."""
+    """One local workspace: its paths, settings, records, keys, storage, events and engines."""
 
     def __init__(self, paths: Paths, settings: Settings, port: int) -> None:
         self.paths = paths
@@ -51,13 +48,6 @@ class LocalWorkspace:
         )
         self.tokens = TokenIssuer(settings)
         self.blobs = BlobStore(paths.blobs)
-        self._engine: Engine | None = None
-
-    @property
-    def engine(self) -> Engine:
-        """What runs the jobs; there from `start` on."""
-        assert self._engine is not None, "the workspace has not been started"
-        return self._engine
 
     @property
     def origin(self) -> str:
@@ -90,30 +80,6 @@ class LocalWorkspace:
         path = f"{container}/{name}" if name else container
         return f"https://{account}.blob.{self.storage_suffix}/{path}"
 
-    def start(self) -> None:
-        """Make what a new workspace has on Azure from its first day."""
-        # Imported here: the services know the workspace, not the other way round.
-        from local_workspace.engines.jobs.engine import Engine
-        from local_workspace.services.artifact import ensure_artifact_store
-        from local_workspace.services.compute import reset_nodes
-        from local_workspace.services.content import ensure_snapshot_store
-        from local_workspace.services.datastore import ensure_default_datastores
-        from local_workspace.services.environment import (
-            close_open_builds,
-            ensure_curated_environments,
-        )
-
-        ensure_default_datastores(self)
-        ensure_artifact_store(self)
-        ensure_snapshot_store(self)
-        ensure_curated_environments(self)
-        close_open_builds(self)
-        reset_nodes(self)
-        self._engine = Engine(self)
-        self._engine.recover()
-
     def close(self) -> None:
-        """End what runs and let go of the database."""
-        if self._engine is not None:
-            self._engine.close()
+        """Let go of the database."""
         self.database.close()

@@ -50,6 +50,8 @@ _STOPPED = "The local workspace was stopped"
 class Engine:
     """Runs the jobs of one workspace; does nothing, and costs nothing, until there is one."""
 
+    name = "jobs"
+
     def __init__(self, workspace: LocalWorkspace) -> None:
         self._workspace = workspace
         self._wake = threading.Condition()
@@ -67,7 +69,7 @@ class Engine:
         self._local = ThreadPoolExecutor(16, "local-run")
         self._nodes = NodeKeeper(workspace, self._helpers, lambda: self._do(lambda: None))
 
-    def recover(self) -> None:
+    def start(self) -> None:
         """Take up what the last server left: what waited waits, what ran is run again."""
         with self._workspace.database.read() as session:
             query = select(JobRow).where(JobRow.state != "done").order_by(JobRow.submitted)
@@ -82,7 +84,7 @@ class Engine:
             elif job.cancel_requested:
                 self._do(lambda job=job: self._end(job, "Canceled"))
         if left:
-            self._start()
+            self._start_loop()
 
     def submit(self, job: JobRow) -> None:
         """Take a job that has just been stored."""
@@ -111,10 +113,10 @@ class Engine:
             if self._closing:
                 return
             self._events.append(event)
-            self._start()
+            self._start_loop()
             self._wake.notify()
 
-    def _start(self) -> None:
+    def _start_loop(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
             self._thread.start()

@@ -161,7 +161,7 @@ def _write_specification(
         "rank": rank,
         "attempt": job.attempts,
         "python": job.python,
-        "warm": workspace.engine.warm.ensure(job.python, everything),
+        "warm": workspace.engines.jobs.warm.ensure(job.python, everything),
         "folder": str(working_folder(workspace, job, node)),
         "log": str(log_of(workspace, job, rank)[0]),
         "result": str(result_file(workspace, job, rank)),

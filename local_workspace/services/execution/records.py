@@ -87,7 +87,7 @@ def submit_run(
             created_by,
         )
         session.add(job)
-    workspace.engine.submit(job)
+    workspace.engines.jobs.submit(job)
     return row
 
 
@@ -100,7 +100,7 @@ def cancel_run(workspace: LocalWorkspace, run_id: str) -> None:
         run_history.get_run(session, run_id)
         if session.get(JobRow, run_id) is None:
             raise NotFound(f"The run '{run_id}' was not submitted: nothing executes it.")
-    workspace.engine.cancel(run_id)
+    workspace.engines.jobs.cancel(run_id)
 
 
 def _cancel_uri(workspace: LocalWorkspace, experiment_name: str, run_id: str) -> str:
