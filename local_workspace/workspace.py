@@ -7,8 +7,8 @@ from typing import Any
 from local_workspace.events import EventBus
 from local_workspace.identity.tokens import TokenIssuer
 from local_workspace.paths import Paths
-from local_workspace.services.blob import BlobStore
 from local_workspace.settings import Settings
+from local_workspace.store.blobs import BlobStore
 from local_workspace.store.database import Database
 
 

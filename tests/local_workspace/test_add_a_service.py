@@ -15,8 +15,8 @@ from execution_helpers import wait_until
 
 from local_workspace.identity.tokens import TokenIssuer
 from local_workspace.paths import Paths
-from local_workspace.services.blob import BlobStore
 from local_workspace.settings import Settings
+from local_workspace.store.blobs import BlobStore
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "how_the_local_workspace_works.md"

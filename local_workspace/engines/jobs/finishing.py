@@ -15,8 +15,8 @@ from local_workspace.engines.jobs import preparing as jobs
 from local_workspace.engines.nodes.outcomes import NodeOutcome, ProcessOutcome
 from local_workspace.services import run_history
 from local_workspace.services.artifact import ARTIFACT_CONTAINER, RUN_ORIGIN, run_container
-from local_workspace.services.blob import BlobError
 from local_workspace.services.execution.layout import layout_of
+from local_workspace.store.blobs import BlobError
 from local_workspace.store.tables.execution import JobRow
 from local_workspace.workspace import LocalWorkspace
 

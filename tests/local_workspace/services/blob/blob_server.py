@@ -15,7 +15,8 @@ import uvicorn
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 from azure.storage.blob import BlobServiceClient
 
-from local_workspace.services.blob import BlobService, BlobStore
+from local_workspace.services.blob import BlobService
+from local_workspace.store.blobs import BlobStore
 
 ACCOUNTS = {
     "first": base64.b64encode(b"key of the first account" * 2).decode(),

@@ -15,7 +15,8 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from blob_server import ACCOUNTS, running_server
 
-from local_workspace.services.blob import BlobError, BlobStore, files, sign_sas
+from local_workspace.services.blob import sign_sas
+from local_workspace.store.blobs import BlobError, BlobStore, files
 
 MIB = 1024 * 1024
 
@@ -165,7 +166,7 @@ def test_a_folder_that_cannot_be_written_is_said(store, monkeypatch):
 _WRITER = textwrap.dedent(
     """
     import itertools, sys
-    from local_workspace.services.blob import BlobStore
+    from local_workspace.store.blobs import BlobStore
 
     store = BlobStore(sys.argv[1])
     for number in itertools.count():
