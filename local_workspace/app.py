@@ -1,12 +1,12 @@
-"""Builds the ASGI application: one router a service, errors, authentication, blobs."""
+"""Builds the ASGI application: the services' routes, errors, authentication, dispatch."""
 
 from __future__ import annotations
 
-import importlib
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -28,80 +28,38 @@ from local_workspace.identity.authentication import (
     Send,
     refusal,
 )
-from local_workspace.services.blob import BlobService
+from local_workspace.service import Service, first_segment, owners
 from local_workspace.workspace import LocalWorkspace
 
 log = logging.getLogger(__name__)
 
-# Each has a `router`. The order is that of the support matrix.
-SERVICES = (
-    "services.cloud.routes",
-    "services.arm",
-    "services.datastore.routes",
-    "services.dataset.routes",
-    "services.compute.routes",
-    "services.environment.routes",
-    "services.run_history.routes",
-    "services.metric.routes",
-    "services.artifact.routes",
-    "services.content.routes",
-    "services.execution.routes",
-    "services.model_management.routes",
-    "services.mlflow.routes",
-    # Last: it answers every other address below /studio/.
-    "studio.routes",
-)
+# Holds for as long as the server answers; see `startup.running`.
+Running = Callable[[], AbstractContextManager[Any]]
 
 # The tracking URI of a workspace, opened in a browser.
 _MLFLOW_HOME = re.compile(r"/mlflow/v\d\.\d/subscriptions/[^/]+/[^#]+/workspaces/[^/]+/", re.I)
 
-# First path segments that belong to services; every other one is a blob container.
-SERVICE_PREFIXES = frozenset(
-    {
-        "",
-        "adfs",
-        "artifact",
-        "content",
-        "data",
-        "datadriftmanager",
-        "dataset",
-        "datastore",
-        "discovery",
-        "environment",
-        "execution",
-        "health",
-        "history",
-        "hyperdrive",
-        "jasmine",
-        "metadata",
-        "metric",
-        "mlflow",
-        "modelmanagement",
-        "msi",
-        "pipelines",
-        "providers",
-        "rp",
-        "studio",
-        "studioservice",
-        "subscriptions",
-        "tenants",
-    }
-)
 
+def create_api(
+    workspace: LocalWorkspace, services: tuple[Service, ...], running: Running = nullcontext
+) -> FastAPI:
+    """The routes of `services`, without authentication; `running` is entered at the start.
 
-def create_api(workspace: LocalWorkspace) -> FastAPI:
-    """The routes of all services, without authentication and blobs."""
+    Raises ValueError when two services own the same prefix of paths.
+    """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        workspace.start()
-        yield
-        workspace.close()
+        with running():
+            yield
 
     api = FastAPI(title="Local workspace", openapi_url=None, lifespan=lifespan)
     api.state.workspace = workspace
-    for name in SERVICES:
-        api.include_router(importlib.import_module(f"local_workspace.{name}").router)
+    api.state.services = services
+    api.state.owners = owners(services)
+    for service in services:
+        if service.router is not None:
+            api.include_router(service.router, tags=[service.name])
     api.add_exception_handler(ServiceError, _service_error)
     api.add_exception_handler(RequestValidationError, _validation_error)
     api.add_exception_handler(HTTPException, _no_such_route)
@@ -111,28 +69,51 @@ def create_api(workspace: LocalWorkspace) -> FastAPI:
 
 
 class Application:
-    """The whole server: blobs have their own authentication, everything else needs a token."""
+    """The whole server: routes need a token, services with an application decide for themselves."""
 
-    def __init__(self, workspace: LocalWorkspace) -> None:
-        self._api: ASGIApp = Authentication(create_api(workspace), workspace.tokens)
-        self._blobs: ASGIApp = BlobService(workspace.blobs, workspace.storage_accounts)
+    def __init__(
+        self,
+        workspace: LocalWorkspace,
+        services: tuple[Service, ...],
+        running: Running = nullcontext,
+    ) -> None:
+        self.workspace = workspace
+        self._api: ASGIApp = Authentication(
+            create_api(workspace, services, running), workspace.tokens
+        )
+        self._by_prefix: dict[str, ASGIApp] = {}
+        # Whom everything else is for.
+        self._rest = self._api
+        for service in services:
+            answers = service.application(workspace) if service.application else self._api
+            self._by_prefix.update(dict.fromkeys(service.prefixes, answers))
+            if service.application and not service.prefixes:
+                self._rest = answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the request to where its first path segment belongs."""
-        if scope["type"] == "http":
-            first = scope["path"].split("/", 2)[1] if scope["path"].startswith("/") else ""
-            # A request for the account itself (list containers) has no path, but a version.
-            is_storage = first not in SERVICE_PREFIXES or (
-                first == "" and any(name == b"x-ms-version" for name, _ in scope["headers"])
-            )
-            if is_storage:
-                await self._blobs(scope, receive, send)
-                return
-            page = _page_for(scope["path"]) if scope["method"] == "GET" else None
-            if page is not None:
-                await RedirectResponse(page, 302)(scope, receive, send)
-                return
-        await self._api(scope, receive, send)
+        if scope["type"] != "http":
+            await self._api(scope, receive, send)
+            return
+        answers = self._for(scope)
+        page = _page_for(scope["path"]) if scope["method"] == "GET" else None
+        if page is not None and answers is self._api:
+            await RedirectResponse(page, 302)(scope, receive, send)
+            return
+        await answers(scope, receive, send)
+
+    def _for(self, scope: Scope) -> ASGIApp:
+        first = first_segment(scope["path"])
+        if first and first in self._by_prefix:
+            return self._by_prefix[first]
+        headers = dict(scope["headers"])
+        if b"x-ms-version" in headers:
+            # A storage client; its requests for the account itself (list containers) have no path.
+            return self._rest
+        # Storage is asked with a key or a SAS: whoever comes with a token means a service.
+        if headers.get(b"authorization", b"")[:7].lower() == b"bearer ":
+            return self._api
+        return self._by_prefix.get(first, self._rest)
 
 
 def _page_for(path: str) -> str | None:
@@ -164,10 +145,15 @@ def _validation_error(_request: Request, error: Exception) -> Response:
 
 def _no_such_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    owner = request.app.state.owners.get(first_segment(request.url.path))
+    if owner is None or owner.is_here:
+        more = "Azure ML may:"
+    else:
+        more = "; ".join(f"{what} ({calls})" for what, calls in owner.not_yet) + ": not here yet."
     return refusal(
         NotImplementedHere(
-            f"The local workspace does not answer {request.method} {request.url.path}. Azure ML "
-            "may: docs/support_matrix.md lists what works here.",
+            f"The local workspace does not answer {request.method} {request.url.path}. {more} "
+            "docs/support_matrix.md lists what works here.",
             status=error.status_code if 400 <= error.status_code < 500 else 404,
         )
     )

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse as _JSONResponse
 
 from local_workspace.errors import BadRequest, NotFound
 from local_workspace.identity.tokens import Principal
+from local_workspace.service import Service
 from local_workspace.workspace import LocalWorkspace
 
 WORKSPACE_SCOPE = (
@@ -34,6 +35,11 @@ def sdk(feature: str) -> dict[str, Any]:
 def the_workspace(request: Request) -> LocalWorkspace:
     """The workspace of this server, whatever the path says."""
     return request.app.state.workspace
+
+
+def the_services(request: Request) -> tuple[Service, ...]:
+    """All services of this server."""
+    return request.app.state.services
 
 
 def get_workspace(request: Request) -> LocalWorkspace:

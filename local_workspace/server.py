@@ -10,14 +10,12 @@ import sys
 
 import uvicorn
 
-from local_workspace import process
-from local_workspace.app import Application
+from local_workspace import process, startup
 from local_workspace.identity.certificates import Certificates
 from local_workspace.paths import Paths
 from local_workspace.process import ProcessError, ServerLock, ServerState
 from local_workspace.settings import DEFAULT_PORT, BrokenSettings, Settings
 from local_workspace.store.schema import SchemaError
-from local_workspace.workspace import LocalWorkspace
 
 log = logging.getLogger("local_workspace")
 
@@ -48,11 +46,11 @@ def serve(paths: Paths, port: int | None) -> None:
     certificates.ensure()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        workspace = LocalWorkspace(paths, settings, bound_port)
+        application = startup.build(paths, settings, bound_port)
     except SchemaError as error:
         raise ProcessError(str(error)) from error
     config = uvicorn.Config(
-        Application(workspace),
+        application,
         ssl_certfile=str(certificates.server),
         lifespan="on",
         # The access log would hold URLs, and with them the signatures of SAS tokens.

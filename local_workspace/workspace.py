@@ -1,4 +1,4 @@
-"""One local workspace: its paths, settings, records, keys and storage."""
+"""What services and engines share: one local workspace. `startup.py` builds and starts it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from local_workspace.events import EventBus
 from local_workspace.identity.tokens import TokenIssuer
 from local_workspace.paths import Paths
-from local_workspace.services.blob import BlobStore
 from local_workspace.settings import Settings
+from local_workspace.store.blobs import BlobStore
 from local_workspace.store.database import Database
 
 
@@ -35,7 +35,7 @@ class Engines:
 
 
 class LocalWorkspace:
-    """What the services of one server share."""
+    """One local workspace: its paths, settings, records, keys, storage, events and engines."""
 
     def __init__(self, paths: Paths, settings: Settings, port: int) -> None:
         self.paths = paths
@@ -48,7 +48,6 @@ class LocalWorkspace:
         )
         self.tokens = TokenIssuer(settings)
         self.blobs = BlobStore(paths.blobs)
-        self._started: tuple[Any, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -81,32 +80,6 @@ class LocalWorkspace:
         path = f"{container}/{name}" if name else container
         return f"https://{account}.blob.{self.storage_suffix}/{path}"
 
-    def start(self) -> None:
-        """Make what a new workspace has on Azure from its first day."""
-        # Imported here: the services know the workspace, not the other way round.
-        from local_workspace.engines.environments import EnvironmentsEngine
-        from local_workspace.engines.jobs import JobsEngine
-        from local_workspace.services.artifact import ensure_artifact_store
-        from local_workspace.services.compute import reset_nodes
-        from local_workspace.services.content import ensure_snapshot_store
-        from local_workspace.services.datastore import ensure_default_datastores
-        from local_workspace.services.environment import (
-            ensure_curated_environments,
-        )
-
-        ensure_default_datastores(self)
-        ensure_artifact_store(self)
-        ensure_snapshot_store(self)
-        ensure_curated_environments(self)
-        reset_nodes(self)
-        for engine_class in (EnvironmentsEngine, JobsEngine):
-            self.engines.add(engine_class.name, engine_class(self))
-        for engine_class in (EnvironmentsEngine, JobsEngine):
-            getattr(self.engines, engine_class.name).start()
-        self._started = (EnvironmentsEngine, JobsEngine)
-
     def close(self) -> None:
-        """End what runs and let go of the database."""
-        for engine_class in reversed(self._started):
-            getattr(self.engines, engine_class.name).close()
+        """Let go of the database."""
         self.database.close()

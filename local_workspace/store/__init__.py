@@ -1,1 +1,1 @@
-"""What is kept: the database and its tables."""
+"""What is kept: the database and its tables, and blobs as files."""

@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 from local_workspace.services import environment as environments
 from local_workspace.services import run_history
 from local_workspace.services.compute import VmSize, find_vm_size, list_computes
-from local_workspace.services.dataset.records import (
+from local_workspace.services.dataset import (
     Registered,
     find_dataset,
     get_registered,
     list_datasets,
     list_versions,
 )
-from local_workspace.services.datastore.records import list_datastores
+from local_workspace.services.datastore import list_datastores
 from local_workspace.services.model_management import all_models
 from local_workspace.store.tables.compute import ComputeRow
 from local_workspace.store.tables.datastore import DatastoreRow

@@ -12,9 +12,7 @@ from local_workspace.studio.pages import PageRoute, layout, viewed_workspace
 from local_workspace.studio.rendering import page
 from local_workspace.workspace import LocalWorkspace
 
-router = APIRouter(
-    prefix="/studio/models", tags=["studio"], route_class=PageRoute, include_in_schema=False
-)
+router = APIRouter(prefix="/studio/models", route_class=PageRoute, include_in_schema=False)
 
 
 @router.get("")

@@ -12,6 +12,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from local_workspace.errors import NotFound
 from local_workspace.http import raw_body, the_workspace
 from local_workspace.identity.sign_in import Tickets, end_session, signed_in, start_session
+from local_workspace.service import Service
 from local_workspace.services import run_history
 from local_workspace.studio import assets, model_routes, run_routes
 from local_workspace.studio.pages import (
@@ -29,7 +30,7 @@ from local_workspace.workspace import LocalWorkspace
 
 log = logging.getLogger(__name__)
 
-pages = APIRouter(prefix="/studio", tags=["studio"], route_class=PageRoute, include_in_schema=False)
+pages = APIRouter(prefix="/studio", route_class=PageRoute, include_in_schema=False)
 
 _NEWEST = 10
 
@@ -179,3 +180,13 @@ router = APIRouter()
 router.include_router(run_routes.router)
 router.include_router(model_routes.router)
 router.include_router(pages)
+
+SERVICE = Service(
+    name="studio",
+    title="Studio",
+    router=router,
+    # "" is the address of the server itself, which leads a browser to the pages.
+    prefixes=("", "studio"),
+    # `get_portal_url()` of a workspace, an experiment or a run puts its path behind this.
+    discovery={"studio": "/studio"},
+)

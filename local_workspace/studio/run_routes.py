@@ -18,7 +18,7 @@ from local_workspace.studio.rendering import SECURITY_HEADERS, address, page
 from local_workspace.studio.runs import ORDERS, RunChoice, run_page, runs_of_experiment
 from local_workspace.workspace import LocalWorkspace
 
-router = APIRouter(prefix="/studio", tags=["studio"], route_class=PageRoute)
+router = APIRouter(prefix="/studio", route_class=PageRoute)
 
 _EXPERIMENTS_ON_A_PAGE = 50
 

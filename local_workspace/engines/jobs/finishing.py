@@ -16,8 +16,8 @@ from local_workspace.engines.nodes import NodeOutcome, ProcessOutcome
 from local_workspace.errors import StorageFull
 from local_workspace.services import run_history
 from local_workspace.services.artifact import ARTIFACT_CONTAINER, RUN_ORIGIN, run_container
-from local_workspace.services.blob import BlobError
 from local_workspace.services.execution import Job
+from local_workspace.store.blobs import BlobError
 from local_workspace.workspace import LocalWorkspace
 
 _log = logging.getLogger(__name__)

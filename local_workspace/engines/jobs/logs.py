@@ -14,8 +14,8 @@ from local_workspace.services.artifact import (
     make_appendable,
     run_container,
 )
-from local_workspace.services.blob import BlobError
 from local_workspace.services.execution import Job
+from local_workspace.store.blobs import BlobError
 from local_workspace.whole_files import write_whole
 from local_workspace.workspace import LocalWorkspace
 

@@ -16,11 +16,12 @@ from local_workspace.http import (
     sdk,
     the_workspace,
 )
+from local_workspace.service import Service
 from local_workspace.services.arm import wire
 from local_workspace.store.tables.arm import ResourceRow
 from local_workspace.workspace import LocalWorkspace
 
-router = APIRouter(tags=["arm"])
+router = APIRouter()
 
 _GROUP = "/subscriptions/{subscription_id}/resourceGroups/{resource_group}"
 _WORKSPACES = "/providers/Microsoft.MachineLearningServices/workspaces"
@@ -176,3 +177,15 @@ def delete_workspace() -> JSONResponse:
         "Workspace.delete is not available here, so that no script can take its own ground away. "
         "Delete all state with `python -m local_workspace reset`."
     )
+
+
+SERVICE = Service(
+    name="arm",
+    title="Workspace (Azure Resource Manager)",
+    router=router,
+    prefixes=("providers", "rp", "subscriptions", "tenants"),
+    not_yet=(
+        ("Workspace connections, private endpoints, role assignments", "`Workspace.*`"),
+        ("SDK v2 and CLI v2", "`azure.ai.ml`"),
+    ),
+)

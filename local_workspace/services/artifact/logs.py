@@ -11,7 +11,7 @@ import threading
 import time
 
 from local_workspace.services.artifact.records import append_artifact
-from local_workspace.services.blob import BlobError
+from local_workspace.store.blobs import BlobError
 from local_workspace.workspace import LocalWorkspace
 
 _log = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 from local_workspace.clock import iso
 from local_workspace.errors import BadRequest, NotFound
-from local_workspace.services.blob import BlobError, BlobProperties, sign_sas
+from local_workspace.services.blob import sign_sas
+from local_workspace.store.blobs import BlobError, BlobProperties
 from local_workspace.workspace import LocalWorkspace
 
 RUN_ORIGIN = "ExperimentRun"

@@ -16,10 +16,11 @@ from local_workspace.http import (
     raw_body,
     sdk,
 )
+from local_workspace.service import Service
 from local_workspace.services.artifact import records, wire
 from local_workspace.workspace import LocalWorkspace
 
-router = APIRouter(prefix="/artifact/v2.0" + WORKSPACE_SCOPE + "/artifacts", tags=["artifact"])
+router = APIRouter(prefix="/artifact/v2.0" + WORKSPACE_SCOPE + "/artifacts")
 
 _FILES = "Run.upload_file, Run.upload_files, Run.upload_folder, Run.log_image"
 _MLFLOW = "mlflow.artifacts.download_artifacts"
@@ -174,4 +175,13 @@ router.add_api_route(
 )
 router.add_api_route(
     "/{origin}/{container}/content", download, methods=["GET"], openapi_extra=sdk(_MLFLOW)
+)
+
+
+SERVICE = Service(
+    name="artifact",
+    title="Artifacts",
+    router=router,
+    prefixes=("artifact",),
+    prepare=records.ensure_artifact_store,
 )

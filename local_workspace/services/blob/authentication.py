@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from local_workspace.clock import utc_now
-from local_workspace.services.blob.errors import BlobError
 from local_workspace.services.blob.request import Request
 from local_workspace.services.blob.sas import Sas, check_circumstances, signature, verify_sas
+from local_workspace.store.blobs.errors import BlobError
 
 _CLOCK_SKEW = timedelta(minutes=15)
 

@@ -15,18 +15,7 @@ from local_workspace.services.blob.conditions import (
     write_check,
 )
 from local_workspace.services.blob.copy_source import open_source
-from local_workspace.services.blob.digests import md5_text
-from local_workspace.services.blob.errors import BlobError, BlobNotFound, not_implemented
-from local_workspace.services.blob.files import copy_range
-from local_workspace.services.blob.properties import (
-    APPEND_BLOB,
-    BLOCK_BLOB,
-    BlobProperties,
-    check_metadata,
-    new_properties,
-)
 from local_workspace.services.blob.request import FileSlice, Request, Response, http_date
-from local_workspace.services.blob.store import BlobStore
 from local_workspace.services.blob.upload import Upload
 from local_workspace.services.blob.wire import (
     CONTENT_HEADERS,
@@ -36,6 +25,17 @@ from local_workspace.services.blob.wire import (
     parse_block_list,
     version_headers,
 )
+from local_workspace.store.blobs.digests import md5_text
+from local_workspace.store.blobs.errors import BlobError, BlobNotFound, not_implemented
+from local_workspace.store.blobs.files import copy_range
+from local_workspace.store.blobs.properties import (
+    APPEND_BLOB,
+    BLOCK_BLOB,
+    BlobProperties,
+    check_metadata,
+    new_properties,
+)
+from local_workspace.store.blobs.store import BlobStore
 
 _MAX_APPENDED_BLOCKS = 50_000
 _MAX_HASHED_RANGE = 4 * 1024 * 1024  # bytes of a range whose MD5 may be asked for

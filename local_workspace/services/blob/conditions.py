@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from local_workspace.services.blob.errors import BlobError, not_implemented
-from local_workspace.services.blob.properties import BlobProperties
 from local_workspace.services.blob.request import Request
-from local_workspace.services.blob.tree import Check
+from local_workspace.store.blobs.errors import BlobError, not_implemented
+from local_workspace.store.blobs.properties import BlobProperties
+from local_workspace.store.blobs.tree import Check
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from local_workspace.services.blob.errors import BlobError, not_implemented
 from local_workspace.services.blob.request import Request, Response, is_number
-from local_workspace.services.blob.store import BlobStore
 from local_workspace.services.blob.wire import (
     blob_list_xml,
     container_headers,
     container_list_xml,
     decode_marker,
 )
+from local_workspace.store.blobs.errors import BlobError, not_implemented
+from local_workspace.store.blobs.store import BlobStore
 
 _MAX_RESULTS = 5000
 _XML_TYPE = {"Content-Type": "application/xml"}

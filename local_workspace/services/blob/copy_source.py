@@ -9,11 +9,11 @@ from urllib.parse import unquote, urlsplit
 
 from local_workspace.services.blob.authentication import Credential, authorize
 from local_workspace.services.blob.conditions import check_source
-from local_workspace.services.blob.errors import BlobError
-from local_workspace.services.blob.properties import BlobProperties
 from local_workspace.services.blob.request import Request
 from local_workspace.services.blob.sas import check_circumstances, verify_sas
-from local_workspace.services.blob.store import BlobStore
+from local_workspace.store.blobs.errors import BlobError
+from local_workspace.store.blobs.properties import BlobProperties
+from local_workspace.store.blobs.store import BlobStore
 
 _NOT_FOUND = ("BlobNotFound", "ContainerNotFound", "InvalidResourceName", "OutOfRangeInput")
 

@@ -9,7 +9,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
-from local_workspace.services.blob.errors import BlobError
+from local_workspace.store.blobs.errors import BlobError
 
 if TYPE_CHECKING:
     from local_workspace.services.blob.authentication import Credential

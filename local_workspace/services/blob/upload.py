@@ -6,11 +6,11 @@ import base64
 import binascii
 import hmac
 
-from local_workspace.services.blob.digests import crc64, new_md5
-from local_workspace.services.blob.errors import BlobError
-from local_workspace.services.blob.files import TemporaryFile
 from local_workspace.services.blob.request import Request
-from local_workspace.services.blob.store import BlobStore
+from local_workspace.store.blobs.digests import crc64, new_md5
+from local_workspace.store.blobs.errors import BlobError
+from local_workspace.store.blobs.files import TemporaryFile
+from local_workspace.store.blobs.store import BlobStore
 
 
 class Upload:

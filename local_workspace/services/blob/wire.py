@@ -1,21 +1,26 @@
-"""Shapes on the wire: headers of properties, XML of lists."""
+"""Shapes on the wire: headers of properties, XML of lists and errors."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
-from local_workspace.services.blob.containers import ContainerProperties
-from local_workspace.services.blob.errors import NOT_XML, BlobError
-from local_workspace.services.blob.listing import Listing
-from local_workspace.services.blob.properties import APPEND_BLOB, BLOCK_BLOB, BlobProperties
+from local_workspace.clock import iso, utc_now
+from local_workspace.errors import ServiceError
 from local_workspace.services.blob.request import http_date
+from local_workspace.store.blobs.containers import ContainerProperties
+from local_workspace.store.blobs.errors import BlobError
+from local_workspace.store.blobs.listing import Listing
+from local_workspace.store.blobs.properties import APPEND_BLOB, BLOCK_BLOB, BlobProperties
 
 _XML = '<?xml version="1.0" encoding="utf-8"?>'
+# XML 1.0 has no way to write these, not even escaped.
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _BLOCK_KINDS = ("Committed", "Uncommitted", "Latest")
 
 # Header of Put Blob, Put Block List, Set Blob Properties -> field of BlobProperties
@@ -165,9 +170,18 @@ def _blob_xml(properties: BlobProperties, metadata: bool) -> str:
     )
 
 
+def error_xml(error: ServiceError, request_id: str) -> bytes:
+    """The body of an error response, as Azure Storage writes it."""
+    text = _NOT_XML.sub("\ufffd", error.message)
+    message = f"{text}\nRequestId:{request_id}\nTime:{iso(utc_now())}"
+    return (
+        f"{_XML}<Error><Code>{error.code}</Code><Message>{escape(message)}</Message></Error>"
+    ).encode()
+
+
 def _named(tag: str, name: str) -> str:
     """The element `tag` with the name of a blob, or a part of one, in it."""
-    if NOT_XML.search(name):
+    if _NOT_XML.search(name):
         return f'<{tag} Encoded="true">{quote(name)}</{tag}>'
     return f"<{tag}>{_text(name)}</{tag}>"
 

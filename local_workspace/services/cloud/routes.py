@@ -13,11 +13,12 @@ from starlette.responses import RedirectResponse, Response
 
 from local_workspace import __version__
 from local_workspace.errors import BadRequest, Forbidden, NotFound
-from local_workspace.http import JSONResponse, sdk, the_workspace
+from local_workspace.http import JSONResponse, sdk, the_services, the_workspace
+from local_workspace.service import Service
 from local_workspace.settings import CLOUD_NAME
 from local_workspace.workspace import LocalWorkspace
 
-router = APIRouter(tags=["discovery"])
+router = APIRouter()
 
 _NO_SIGN_IN = {
     "error": "access_denied",
@@ -178,22 +179,28 @@ def no_browser_sign_in(redirect_uri: str = "", state: str = "") -> Response:
     "/discovery/workspaces/{workspace_id}/{ticket}", openapi_extra=sdk("Workspace.from_config")
 )
 def discover(
-    workspace_id: str, ticket: str, workspace: LocalWorkspace = Depends(the_workspace)
+    workspace_id: str,
+    ticket: str,
+    workspace: LocalWorkspace = Depends(the_workspace),
+    services: tuple[Service, ...] = Depends(the_services),
 ) -> JSONResponse:
     """Name the address of every service: all are this server."""
     if not workspace.tokens.is_ticket(f"discovery/{workspace_id}", ticket):
         raise NotFound(f"There is no workspace '{workspace_id}' here.", code="ResourceNotFound")
-    origin = workspace.origin
-    names = (
-        "api",
-        "cert",
-        "catalog",
-        "experimentation",
-        "gallery",
-        "history",
-        "hyperdrive",
-        "modelmanagement",
-        "pipelines",
+    return JSONResponse(
+        {
+            name: workspace.origin + path
+            for service in services
+            for name, path in service.discovery.items()
+        }
     )
-    # `get_portal_url()` of a workspace, an experiment or a run puts its path behind "studio".
-    return JSONResponse({**dict.fromkeys(names, origin), "studio": f"{origin}/studio"})
+
+
+SERVICE = Service(
+    name="cloud",
+    title="Cloud, sign-in and discovery",
+    router=router,
+    prefixes=("adfs", "discovery", "health", "metadata", "msi"),
+    # Names that belong to no one service, and of which clients make the addresses of several.
+    discovery=dict.fromkeys(("api", "catalog", "cert", "gallery"), ""),
+)

@@ -16,13 +16,14 @@ from local_workspace.http import (
     sdk,
     the_workspace,
 )
+from local_workspace.service import Service
 from local_workspace.services.compute import quotas, records, wire
 from local_workspace.services.compute.rules import check_kind
 from local_workspace.services.compute.vm_sizes import vm_sizes
 from local_workspace.store.tables.compute import ComputeOperationRow
 from local_workspace.workspace import LocalWorkspace
 
-router = APIRouter(tags=["compute"])
+router = APIRouter()
 
 _RP = "/rp/workspaces" + WORKSPACE_SCOPE
 _LOCATION = (
@@ -186,3 +187,13 @@ def update_quotas(
     """Set the limit on vCPUs of a family of VM sizes."""
     with workspace.database.write() as session:
         return JSONResponse({"value": quotas.update_quotas(session, workspace.settings, body)})
+
+
+SERVICE = Service(
+    name="compute",
+    title="Compute",
+    # Its routes lie below those of the resource manager.
+    router=router,
+    prepare=records.reset_nodes,
+    not_yet=(("Compute instances, AKS, attached compute", "`ComputeInstance`, `AksCompute`"),),
+)

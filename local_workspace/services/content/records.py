@@ -20,7 +20,8 @@ from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
 from local_workspace.errors import BadRequest, Conflict, NotFound
-from local_workspace.services.blob import BlobError, sign_sas
+from local_workspace.services.blob import sign_sas
+from local_workspace.store.blobs import BlobError
 from local_workspace.store.tables.content import SnapshotRow
 from local_workspace.workspace import LocalWorkspace
 

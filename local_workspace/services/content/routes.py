@@ -8,10 +8,11 @@ from fastapi import APIRouter, Depends
 
 from local_workspace.errors import BadRequest, NotImplementedHere
 from local_workspace.http import WORKSPACE_SCOPE, JSONResponse, get_workspace, json_body, sdk
+from local_workspace.service import Service
 from local_workspace.services.content import records
 from local_workspace.workspace import LocalWorkspace
 
-router = APIRouter(tags=["content"])
+router = APIRouter()
 
 _V1 = "/content/v1.0" + WORKSPACE_SCOPE + "/snapshots"
 _V2 = "/content/v2.0" + WORKSPACE_SCOPE + "/snapshots"
@@ -89,3 +90,12 @@ def snapshot_of_git(snapshot_id: str) -> JSONResponse:
         "The local workspace takes snapshots of folders only. Clone the git repository and give "
         "the folder as source_directory."
     )
+
+
+SERVICE = Service(
+    name="content",
+    title="Snapshots",
+    router=router,
+    prefixes=("content",),
+    prepare=records.ensure_snapshot_store,
+)

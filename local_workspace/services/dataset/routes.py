@@ -16,13 +16,14 @@ from local_workspace.http import (
     json_body,
     sdk,
 )
+from local_workspace.service import Service
 from local_workspace.services.dataset import records
 from local_workspace.services.dataset.parsing import definition_of
 from local_workspace.services.dataset.records import Registered
 from local_workspace.store.tables.dataset import SavedDatasetRow
 from local_workspace.workspace import LocalWorkspace
 
-router = APIRouter(tags=["dataset"])
+router = APIRouter()
 
 _BASE = "/dataset/v1.0" + WORKSPACE_SCOPE
 _DATASETS = _BASE + "/datasets"
@@ -284,3 +285,6 @@ def get_data_version(
             "savedDatasets": {row.saved_id: saved_dto(row)},
         }
     )
+
+
+SERVICE = Service(name="dataset", title="Datasets", router=router, prefixes=("data", "dataset"))

@@ -4,6 +4,7 @@ from local_workspace.services.datastore.records import (
     default_datastore,
     ensure_default_datastores,
     get_datastore,
+    list_datastores,
 )
 
-__all__ = ["default_datastore", "ensure_default_datastores", "get_datastore"]
+__all__ = ["default_datastore", "ensure_default_datastores", "get_datastore", "list_datastores"]

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
 from local_workspace.errors import BadRequest, NotFound, NotImplementedHere
-from local_workspace.services.blob import BlobError
 from local_workspace.services.datastore.parsing import (
     ACCOUNT_KEY,
     SAS,
     check_access,
     check_container_name,
 )
+from local_workspace.store.blobs import BlobError
 from local_workspace.store.tables.datastore import DatastoreRow
 from local_workspace.workspace import LocalWorkspace
 

@@ -15,12 +15,13 @@ from local_workspace.http import (
     json_body,
     sdk,
 )
+from local_workspace.service import Service
 from local_workspace.services.datastore import records
 from local_workspace.services.datastore.parsing import ACCOUNT_KEY, SAS
 from local_workspace.store.tables.datastore import DatastoreRow
 from local_workspace.workspace import LocalWorkspace
 
-router = APIRouter(prefix="/datastore/v1.0" + WORKSPACE_SCOPE, tags=["datastore"])
+router = APIRouter(prefix="/datastore/v1.0" + WORKSPACE_SCOPE)
 
 
 def datastore_dto(
@@ -164,3 +165,18 @@ def set_default_datastore(
     with workspace.database.write() as session:
         records.set_default_datastore(session, name)
     return Response(status_code=200)
+
+
+SERVICE = Service(
+    name="datastore",
+    title="Datastores",
+    router=router,
+    prefixes=("datastore",),
+    prepare=records.ensure_default_datastores,
+    not_yet=(
+        (
+            "File shares, Data Lake and SQL databases as data",
+            "`Datastore.register_azure_file_share`",
+        ),
+    ),
+)

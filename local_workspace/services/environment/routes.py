@@ -15,12 +15,13 @@ from local_workspace.http import (
     json_body,
     sdk,
 )
+from local_workspace.service import Service
 from local_workspace.services.compute import find_compute
-from local_workspace.services.environment import builds, records
+from local_workspace.services.environment import builds, curated, records
 from local_workspace.store.tables.environment import EnvironmentVersionRow
 from local_workspace.workspace import LocalWorkspace
 
-router = APIRouter(tags=["environment"])
+router = APIRouter()
 
 _BASE = "/environment/v1.0" + WORKSPACE_SCOPE + "/environments"
 _BUILDS = "/environment/v2.0" + WORKSPACE_SCOPE + "/environments/{name}"
@@ -186,3 +187,12 @@ def get_recipe(
         "environment on this machine, and so does the first job in it.",
         status=400,
     )
+
+
+SERVICE = Service(
+    name="environment",
+    title="Environments",
+    router=router,
+    prefixes=("environment",),
+    prepare=curated.ensure_curated_environments,
+)

@@ -20,13 +20,12 @@ from local_workspace.http import (
     sdk,
 )
 from local_workspace.identity.tokens import Principal
+from local_workspace.service import Service
 from local_workspace.services.execution.records import cancel_run, jobs_engine, submit_run
 from local_workspace.services.run_history import user_dto
 from local_workspace.workspace import LocalWorkspace
 
-router = APIRouter(
-    prefix="/execution/v1.0" + WORKSPACE_SCOPE + "/experiments/{experiment}", tags=["execution"]
-)
+router = APIRouter(prefix="/execution/v1.0" + WORKSPACE_SCOPE + "/experiments/{experiment}")
 
 
 @router.post("/snapshotrun", openapi_extra=sdk("Experiment.submit(ScriptRunConfig)"))
@@ -90,3 +89,12 @@ def submit_zip_run(experiment: str) -> Response:
         f"The local workspace takes the runs of '{experiment}' with snapshots only. Unset "
         "AML_FORCE_EXECUTE_WITH_ZIP."
     )
+
+
+SERVICE = Service(
+    name="execution",
+    title="Submitted runs (execution)",
+    router=router,
+    prefixes=("execution",),
+    discovery={"experimentation": ""},
+)

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends
 from local_workspace.clock import iso, parse_iso, utc_now
 from local_workspace.errors import BadRequest, ServiceError, error_body
 from local_workspace.http import WORKSPACE_SCOPE, JSONResponse, get_workspace, json_body, sdk
+from local_workspace.service import Service
 from local_workspace.services.metric import records
 from local_workspace.services.run_history import add_warning, check_run, get_run
 from local_workspace.workspace import LocalWorkspace
 
-router = APIRouter(prefix="/metric/v2.0" + WORKSPACE_SCOPE + "/runs/{run_id}", tags=["metric"])
+router = APIRouter(prefix="/metric/v2.0" + WORKSPACE_SCOPE + "/runs/{run_id}")
 
 _LOG = (
     "Run.log, Run.log_list, Run.log_row, Run.log_table, Run.log_image, Run.log_confusion_matrix, "
@@ -177,3 +178,6 @@ def get_metric(
             "nextLink": None,
         }
     )
+
+
+SERVICE = Service(name="metric", title="Metrics", router=router, prefixes=("metric",))

@@ -18,10 +18,11 @@ from local_workspace.http import (
 )
 from local_workspace.identity.sign_in import signed_in
 from local_workspace.identity.tokens import Principal
+from local_workspace.service import Service
 from local_workspace.services.mlflow.application import MlflowApplication
 from local_workspace.workspace import LocalWorkspace
 
-router = APIRouter(tags=["mlflow"])
+router = APIRouter()
 
 _API = "/mlflow/{version}" + WORKSPACE_SCOPE + "/api/2.0"
 _PAGES = "/studio/mlflow"
@@ -140,3 +141,6 @@ def show_page(
     else:
         answer.headers["Content-Security-Policy"] = _POLICY
     return answer
+
+
+SERVICE = Service(name="mlflow", title="MLflow", router=router, prefixes=("mlflow",))

@@ -16,11 +16,12 @@ from local_workspace.http import (
     sdk,
 )
 from local_workspace.identity.tokens import Principal
+from local_workspace.service import Service
 from local_workspace.services.model_management import assets, records, wire
 from local_workspace.services.run_history import user_dto
 from local_workspace.workspace import LocalWorkspace
 
-router = APIRouter(prefix="/modelmanagement/v1.0" + WORKSPACE_SCOPE, tags=["model_management"])
+router = APIRouter(prefix="/modelmanagement/v1.0" + WORKSPACE_SCOPE)
 _PAGE_SIZE = 255
 
 
@@ -126,3 +127,12 @@ def delete_model(model_id: str, workspace: LocalWorkspace = Depends(get_workspac
     with workspace.database.write() as session:
         records.delete_version(session, *_parts(model_id))
     return Response(status_code=200)
+
+
+SERVICE = Service(
+    name="model_management",
+    title="Models",
+    router=router,
+    prefixes=("modelmanagement",),
+    discovery={"modelmanagement": ""},
+)

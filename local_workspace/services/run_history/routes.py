@@ -20,6 +20,7 @@ from local_workspace.http import (
     sdk,
 )
 from local_workspace.identity.tokens import Principal
+from local_workspace.service import Service
 from local_workspace.services import artifact
 from local_workspace.services.run_history import events, experiments, queries, records
 from local_workspace.services.run_history.artifact_routes import router as artifact_router
@@ -38,7 +39,7 @@ from local_workspace.workspace import LocalWorkspace
 BASE = "/history/v1.0" + WORKSPACE_SCOPE
 RUN_TOKEN_SECONDS = 24 * 3600
 
-router = APIRouter(tags=["run_history"])
+router = APIRouter()
 _workspace_runs = APIRouter()
 _runs = APIRouter()
 
@@ -339,3 +340,12 @@ router.include_router(_workspace_runs, prefix=BASE)
 for _scope in ("/experiments/{name}", "/experimentids/{experiment_id}"):
     router.include_router(_runs, prefix=BASE + _scope)
     router.include_router(artifact_router, prefix=BASE + _scope)
+
+
+SERVICE = Service(
+    name="run_history",
+    title="Experiments and runs (run history)",
+    router=router,
+    prefixes=("history",),
+    discovery={"history": ""},
+)

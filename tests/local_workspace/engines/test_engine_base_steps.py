@@ -9,8 +9,8 @@ from execution_helpers import wait_until
 from local_workspace.engines import base
 from local_workspace.engines.base import Engine
 from local_workspace.paths import Paths
-from local_workspace.services.blob import BlobError
 from local_workspace.settings import Settings
+from local_workspace.store.blobs import BlobError
 from local_workspace.workspace import LocalWorkspace
 
 

@@ -10,9 +10,10 @@ import requests
 from azureml.core import Workspace
 from azureml.exceptions import ProjectSystemException
 
-from local_workspace.app import SERVICES, create_api
+from local_workspace.app import create_api
 from local_workspace.identity.tokens import TokenIssuer
 from local_workspace.settings import Settings
+from local_workspace.startup import SERVICES
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_every_route_but_the_open_ones_needs_a_token(local_workspace):
     open_paths = {"/health", "/metadata/endpoints"}
     guarded_otherwise = ("/msi/", "/discovery/", "/adfs/", "/studio/")
     checked = 0
-    for path, operations in create_api(Unused()).openapi()["paths"].items():
+    for path, operations in create_api(Unused(), SERVICES).openapi()["paths"].items():
         if path in open_paths or path.startswith(guarded_otherwise):
             continue
         for method in operations:

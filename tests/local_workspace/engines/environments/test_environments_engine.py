@@ -19,10 +19,10 @@ from local_workspace.engines.environments.builder import (
 from local_workspace.engines.environments.engine import EnvironmentsEngine
 from local_workspace.paths import Paths
 from local_workspace.services.artifact import ensure_artifact_store, read_artifact
-from local_workspace.services.blob import BlobError
 from local_workspace.services.environment import register_environment
 from local_workspace.services.environment.builds import get_build, start_build
 from local_workspace.settings import Settings
+from local_workspace.store.blobs import BlobError
 from local_workspace.workspace import LocalWorkspace
 
 SOON = 60

@@ -18,19 +18,15 @@ def test_nothing_of_dask_is_loaded_before_the_first_job_on_a_cluster(local_works
     code = f"""
     import sys, threading
     from pathlib import Path
-    from local_workspace.app import Application
+    from local_workspace import startup
     from local_workspace.paths import Paths
     from local_workspace.settings import Settings
-    from local_workspace.workspace import LocalWorkspace
 
     paths = Paths(Path({str(tmp_path)!r}))
     paths.root.mkdir(exist_ok=True)
-    workspace = LocalWorkspace(paths, Settings(), 1)
-    Application(workspace)
-    workspace.start()
-    print(sorted(name for name in ("dask", "distributed", "tornado") if name in sys.modules))
-    print([thread.name for thread in threading.enumerate()])
-    workspace.close()
+    with startup.running(startup.build(paths, Settings(), 1).workspace):
+        print(sorted(name for name in ("dask", "distributed", "tornado") if name in sys.modules))
+        print([thread.name for thread in threading.enumerate()])
     """
     done = local_workspace.python("-c", textwrap.dedent(code), cwd=REPOSITORY)
     assert done.returncode == 0, done.stderr

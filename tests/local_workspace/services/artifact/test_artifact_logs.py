@@ -13,8 +13,8 @@ from local_workspace.services.artifact import (
     read_artifact,
     write_artifact,
 )
-from local_workspace.services.blob import BlobError
 from local_workspace.settings import Settings
+from local_workspace.store.blobs import BlobError
 from local_workspace.workspace import LocalWorkspace
 
 PLACE = ("ImageLogs", "build", "build.log")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from blob_server import BlobServer
 
-from local_workspace.services.blob import BlobStore
+from local_workspace.store.blobs import BlobStore
 
 _SCRIPT = """
 import resource, sys

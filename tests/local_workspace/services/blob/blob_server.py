@@ -15,7 +15,8 @@ import uvicorn
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 from azure.storage.blob import BlobServiceClient
 
-from local_workspace.services.blob import BlobService, BlobStore
+from local_workspace.services.blob import BlobService
+from local_workspace.store.blobs import BlobStore
 
 MIB = 1024 * 1024
 ACCOUNTS = {

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from blob_server import running_server
 
-from local_workspace.services.blob import BlobStore
+from local_workspace.store.blobs import BlobStore
 
 _numbers = itertools.count()
 

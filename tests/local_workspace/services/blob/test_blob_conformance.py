@@ -14,9 +14,10 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock
 from blob_server import ACCOUNTS, MIB
 
-from local_workspace.services.blob import BlobStore, blocks, sign_sas
-from local_workspace.services.blob.digests import crc64
-from local_workspace.services.blob.properties import new_properties
+from local_workspace.services.blob import sign_sas
+from local_workspace.store.blobs import BlobStore, blocks
+from local_workspace.store.blobs.digests import crc64
+from local_workspace.store.blobs.properties import new_properties
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,9 @@ from blob_process import server_process
 from blob_server import ACCOUNTS, MIB
 from execution_helpers import wait_until
 
-from local_workspace.services.blob import BlobError, BlobService, blocks, files, sign_sas
-from local_workspace.services.blob.properties import new_properties
+from local_workspace.services.blob import BlobService, sign_sas
+from local_workspace.store.blobs import BlobError, blocks, files
+from local_workspace.store.blobs.properties import new_properties
 
 OLD, NEW = b"old" * 50_000, b"newer" * 50_000
 
@@ -215,7 +216,7 @@ def test_blocks_from_before_a_restart_can_be_committed_for_a_while(tmp_path):
 
 
 def test_blocks_of_this_process_wait_for_a_week(store, monkeypatch):
-    monkeypatch.setattr("local_workspace.services.blob.files._STARTED", 0)
+    monkeypatch.setattr("local_workspace.store.blobs.files._STARTED", 0)
     for name, days in (("young", 6), ("old", 8)):
         stage(store, name)
         age_blocks(store, name, days * 24 * 3600)
@@ -283,7 +284,7 @@ def test_an_append_that_fails_half_way_leaves_the_file_as_it_was(store, monkeypa
         os.write(descriptor, data[: len(data) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("local_workspace.services.blob.store.write_all", half)
+    monkeypatch.setattr("local_workspace.store.blobs.store.write_all", half)
     with pytest.raises(BlobError) as caught:
         store.append("first", "data", "log", b"second\n")
     assert caught.value.status == 413
@@ -342,7 +343,7 @@ def test_an_append_that_cannot_be_made_safe_is_whole(store, monkeypatch):
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr("local_workspace.services.blob.tree.sync_folders", failing)
+        patched.setattr("local_workspace.store.blobs.tree.sync_folders", failing)
         with pytest.raises(BlobError):
             store.append("first", "data", "log", b"second\n")
     found = store.properties("first", "data", "log")

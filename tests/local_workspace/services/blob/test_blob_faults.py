@@ -16,7 +16,8 @@ from azure.core.exceptions import HttpResponseError
 from blob_server import ACCOUNTS, MIB
 from execution_helpers import wait_until
 
-from local_workspace.services.blob import BlobError, files, sign_sas
+from local_workspace.services.blob import sign_sas
+from local_workspace.store.blobs import BlobError, files
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +151,7 @@ def test_a_folder_that_cannot_be_written_is_said(store, monkeypatch):
 _WRITER = textwrap.dedent(
     """
     import itertools, sys
-    from local_workspace.services.blob import BlobStore
+    from local_workspace.store.blobs import BlobStore
 
     store = BlobStore(sys.argv[1])
     for number in itertools.count():

@@ -12,15 +12,16 @@ from blob_server import ACCOUNTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local_workspace.services.blob import BlobError, BlobStore, sign_sas
+from local_workspace.services.blob import sign_sas
 from local_workspace.services.blob.conditions import parse_range
-from local_workspace.services.blob.names import (
+from local_workspace.services.blob.wire import decode_marker, encode_marker, parse_block_list
+from local_workspace.store.blobs import BlobError, BlobStore
+from local_workspace.store.blobs.names import (
     check_blob,
     decode_segment,
     encode_segment,
     successor,
 )
-from local_workspace.services.blob.wire import decode_marker, encode_marker, parse_block_list
 
 ODD_NAMES = [
     "plain.txt",

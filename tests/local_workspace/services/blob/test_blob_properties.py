@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from local_workspace.services.blob import BlobError, BlobService, BlobStore, sign_sas
-from local_workspace.services.blob.properties import new_properties
+from local_workspace.services.blob import BlobService, sign_sas
+from local_workspace.store.blobs import BlobError, BlobStore
+from local_workspace.store.blobs.properties import new_properties
 
 NAMES = ["a", "a/b", "a/b/c", "a//", "a%file", "%empty", "ä", "b" * 240, "..."]
 BLOCKS = [base64.b64encode(name).decode() for name in (b"1", b"2", b"3", b"4")]

@@ -23,8 +23,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_workspace.clock import utc_now
-from local_workspace.services.blob import BlobError, sign_sas
+from local_workspace.services.blob import sign_sas
 from local_workspace.services.blob.sas import check_circumstances, signature, verify_sas
+from local_workspace.store.blobs import BlobError
 
 KEY = ACCOUNTS["first"]
 

@@ -163,7 +163,7 @@ def test_an_unknown_snapshot_is_not_found(call, opened, tmp_path):
 
 def test_a_snapshot_has_a_largest_size(workspace, monkeypatch):
     monkeypatch.setattr("local_workspace.services.content.records.MAX_SNAPSHOT_BYTES", 3)
-    workspace.start()
+    content.ensure_snapshot_store(workspace)
     account = workspace.settings.storage_account
     workspace.blobs.put_bytes(account, "snapshots", "x/a", b"1234")
     node = {"FullName": "a", "BlobUri": workspace.blob_url("snapshots", "x/a")}

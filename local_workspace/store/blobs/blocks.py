@@ -9,9 +9,9 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from local_workspace.services.blob.errors import BlobError
-from local_workspace.services.blob.files import Layout, TemporaryFile
-from local_workspace.services.blob.properties import BLOCK_BLOB, BlobProperties
+from local_workspace.store.blobs.errors import BlobError
+from local_workspace.store.blobs.files import Layout, TemporaryFile
+from local_workspace.store.blobs.properties import BLOCK_BLOB, BlobProperties
 
 MAX_COMMITTED_BLOCKS = 50_000
 MAX_UNCOMMITTED_BLOCKS = 100_000

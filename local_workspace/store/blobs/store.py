@@ -10,24 +10,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from local_workspace.services.blob import blocks, containers, listing
-from local_workspace.services.blob.containers import ContainerProperties
-from local_workspace.services.blob.digests import md5_text, new_md5
-from local_workspace.services.blob.errors import (
+from local_workspace.store.blobs import blocks, containers, listing
+from local_workspace.store.blobs.containers import ContainerProperties
+from local_workspace.store.blobs.digests import md5_text, new_md5
+from local_workspace.store.blobs.errors import (
     BlobError,
     BlobNotFound,
     ContainerNotFound,
     os_errors,
 )
-from local_workspace.services.blob.files import CHUNK_SIZE, TemporaryFile, sweep, write_all
-from local_workspace.services.blob.listing import Listing
-from local_workspace.services.blob.properties import (
+from local_workspace.store.blobs.files import CHUNK_SIZE, TemporaryFile, sweep, write_all
+from local_workspace.store.blobs.listing import Listing
+from local_workspace.store.blobs.properties import (
     APPEND_BLOB,
     BlobProperties,
     guess_content_type,
     new_properties,
 )
-from local_workspace.services.blob.tree import BlobTree, Check, no_condition
+from local_workspace.store.blobs.tree import BlobTree, Check, no_condition
 
 # Up to this size the SDK sends a file in one request, whose MD5 Azure keeps; larger ones have none.
 _MD5_LIMIT = 64 * 1024 * 1024

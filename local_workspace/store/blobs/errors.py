@@ -1,4 +1,4 @@
-"""The errors of the blob service: one table of codes, one XML body.
+"""The errors of blobs, in one table of codes.
 
 Codes, statuses and texts are those of "Blob service error codes" and "Common REST API error codes"
 in the Azure Storage REST reference. The last group is ours: what only a local disk can answer.
@@ -8,16 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from xml.sax.saxutils import escape
 
-from local_workspace.clock import iso, utc_now
 from local_workspace.errors import ServiceError
-
-# XML 1.0 has no way to write these, not even escaped.
-NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 _NOT_AUTHENTICATED = (
     "Server failed to authenticate the request. Make sure the value of Authorization header is "
@@ -173,16 +167,6 @@ class ContainerNotFound(BlobError):
 def not_implemented(what: str) -> BlobError:
     """The error for an operation that Azure has and the local workspace has not."""
     return BlobError("NotImplementedByLocalWorkspace", f"({what})")
-
-
-def error_xml(error: ServiceError, request_id: str) -> bytes:
-    """The body of an error response, as Azure Storage writes it."""
-    text = NOT_XML.sub("\ufffd", error.message)
-    message = f"{text}\nRequestId:{request_id}\nTime:{iso(utc_now())}"
-    return (
-        '<?xml version="1.0" encoding="utf-8"?>'
-        f"<Error><Code>{error.code}</Code><Message>{escape(message)}</Message></Error>"
-    ).encode()
 
 
 _BY_ERRNO = {

@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from local_workspace.services.blob.errors import BlobError
-from local_workspace.services.blob.files import Layout
-from local_workspace.services.blob.names import FILE_MARK, decode_segment, successor
-from local_workspace.services.blob.properties import BlobProperties
+from local_workspace.store.blobs.errors import BlobError
+from local_workspace.store.blobs.files import Layout
+from local_workspace.store.blobs.names import FILE_MARK, decode_segment, successor
+from local_workspace.store.blobs.properties import BlobProperties
 
 
 @dataclass(frozen=True)

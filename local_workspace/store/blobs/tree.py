@@ -11,21 +11,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from local_workspace.services.blob import blocks, containers
-from local_workspace.services.blob.errors import (
+from local_workspace.store.blobs import blocks, containers
+from local_workspace.store.blobs.errors import (
     BlobError,
     BlobNotFound,
     ContainerNotFound,
     os_errors,
 )
-from local_workspace.services.blob.files import Layout, TemporaryFile, remove, sync_folders
-from local_workspace.services.blob.names import (
+from local_workspace.store.blobs.files import Layout, TemporaryFile, remove, sync_folders
+from local_workspace.store.blobs.names import (
     check_account,
     check_blob,
     check_container,
     encode_segment,
 )
-from local_workspace.services.blob.properties import (
+from local_workspace.store.blobs.properties import (
     APPEND_BLOB,
     BlobProperties,
     Version,

@@ -14,8 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import final
 
-from local_workspace.services.blob.errors import BlobError, ContainerNotFound
-from local_workspace.services.blob.names import (
+from local_workspace.store.blobs.errors import BlobError, ContainerNotFound
+from local_workspace.store.blobs.names import (
     FILE_MARK,
     PROPERTIES_MARK,
     encode_segment,
