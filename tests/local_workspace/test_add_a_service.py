@@ -17,6 +17,8 @@ from local_workspace.identity.tokens import TokenIssuer
 from local_workspace.paths import Paths
 from local_workspace.settings import Settings
 from local_workspace.store.blobs import BlobStore
+from local_workspace.store.database import Database
+from local_workspace.store.schema import revisions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "how_the_local_workspace_works.md"
@@ -26,6 +28,9 @@ def blocks():
     """The files of the page's last section: path -> code."""
     section = PAGE.read_text(encoding="utf-8").split("\n## Add a service, add an engine\n")[1]
     section = section.split("\n## ")[0]
+    # The page's migration is the first after the first: here it is the next one.
+    newest = revisions()[-1]
+    section = section.replace("0002", f"{int(newest) + 1:04}").replace("0001", newest)
     return dict(re.findall(r"```python\n# (\S+)\n(.*?)```", section, re.DOTALL))
 
 
@@ -74,6 +79,17 @@ def test_the_support_matrix_has_its_title_and_its_routes(project):
     section = page.split("\n## Checksums\n")[1].split("\n## ")[0]
     assert "Ask for the checksum of a file." in section
     assert "`GET /checksum/v1.0{WS}/checksums/{checksum_id}`" in section
+
+
+def test_its_table_is_the_same_in_an_old_workspace_and_in_a_new_one(project, toy, tmp_path):
+    open_database = "from local_workspace.store.database import Database; Database"
+    python(project, "-c", f"{open_database}('sqlite:///{tmp_path}/new.db').close()")
+
+    def table(file):
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            return database.execute("SELECT * FROM pragma_table_info('checksums')").fetchall()
+
+    assert table(toy.paths.database) == table(tmp_path / "new.db") != []
 
 
 def test_it_keeps_the_layers_and_the_style(project):
@@ -132,6 +148,8 @@ class Toy:
 @pytest.fixture(scope="module")
 def toy(project, tmp_path_factory):
     toy = Toy(project, tmp_path_factory.mktemp("root"))
+    # A workspace of the repository as it is, without the new table.
+    Database(f"sqlite:///{toy.paths.database}").close()
     toy.command("start", "--port", "0")
     yield toy
     toy.command("stop")
