@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
 from local_workspace.errors import BadRequest, Conflict, NotFound
+from local_workspace.events import ComputeChanged, tell
 from local_workspace.services.compute import quotas
 from local_workspace.services.compute.rules import (
     Scale,
@@ -134,6 +135,7 @@ def put_compute(
     _set_scale(session, row, scale_of(inner))
     if is_new:
         session.add(row)
+    tell(session, ComputeChanged(row.key))
     return row, _operation(session, row.name), is_new
 
 
@@ -153,6 +155,7 @@ def update_compute(
     if body.get("identity") is not None:
         row.identity = _identity(settings, body["identity"], row.identity)
     _set_scale(session, row, scale_of(inner, scale(row)))
+    tell(session, ComputeChanged(row.key))
     return row, _operation(session, row.name)
 
 
@@ -165,6 +168,7 @@ def delete_compute(session: Session, name: str, action: str) -> ComputeOperation
     if action.lower() != "delete":
         raise BadRequest(f"An {row.compute_type} target cannot be detached. Delete it instead.")
     session.delete(row)
+    tell(session, ComputeChanged(row.key))
     return _operation(session, row.name)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
 from local_workspace.errors import BadRequest, NotFound, ServiceError
+from local_workspace.events import MetricsLogged, tell
 from local_workspace.store.tables.metric import MetricRow, MetricValueRow
 
 SCALAR = "azureml.v1.scalar"
@@ -88,6 +89,7 @@ def log_values(session: Session, run_id: str, values: Iterable[Value]) -> dict[i
     session.flush()
     if rows:
         session.execute(insert(MetricValueRow), rows)
+        tell(session, MetricsLogged(run_id, tuple(dict.fromkeys(row["name"] for row in rows))))
     return errors
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
 from local_workspace.errors import BadRequest
-from local_workspace.services.run_history.records import TERMINAL_STATUSES, get_run
+from local_workspace.services.run_history.records import TERMINAL_STATUSES, bring_to, get_run
 from local_workspace.store.tables.run_history import RunRow
 
 
@@ -55,7 +55,8 @@ def reopen_run(session: Session, run_id: str) -> RunRow:
     """
     row = get_run(session, run_id)
     if row.status in TERMINAL_STATUSES and row.run_definition is None:
-        row.status, row.end_time, row.error = "Running", None, None
+        bring_to(session, row, "Running")
+        row.end_time, row.error = None, None
         row.last_modified = utc_now()
     return row
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from local_workspace.clock import parse_iso, utc_now
 from local_workspace.errors import BadRequest, Conflict, NotFound
+from local_workspace.events import RunEnded, RunStatusChanged, tell
 from local_workspace.services.run_history.experiments import (
     ensure_experiment,
     next_run_number,
@@ -275,10 +276,19 @@ def set_status(
     if status in TERMINAL_STATUSES:
         row.end_time = max(moment or now, _aware(row.start_time) or moment or now)
         row.queueing_info = None
-    row.status = status
+    bring_to(session, row, status)
     row.last_modified = now
     session.flush()
     return row
+
+
+def bring_to(session: Session, row: RunRow, status: str) -> None:
+    """Write a status down, and tell of it when it is another one than before."""
+    if row.status == status:
+        return
+    row.status = status
+    kind = RunEnded if status in TERMINAL_STATUSES else RunStatusChanged
+    tell(session, kind(row.run_id, status, row.parent_run_id, row.root_run_id))
 
 
 def _aware(moment: datetime | None) -> datetime | None:
