@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy.engine import Row
+
 from local_workspace.engines.nodes import NodeKeeper
 from local_workspace.services.compute import find_compute
 from local_workspace.services.execution import jobs_on
@@ -67,7 +69,7 @@ class ClusterQueues:
             return granted, doomed, _TICK_SECONDS
         return granted, doomed, _IDLE_TICK_SECONDS if self._nodes.is_active(key) else None
 
-    def _give_out(self, key: str, queued: list[Any]) -> list[str]:
+    def _give_out(self, key: str, queued: list[Row]) -> list[str]:
         """Nodes for jobs, the oldest first; one that needs many nodes holds up the others."""
         cluster = self._nodes.cluster(key)
         if cluster is None:

@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from local_workspace.engines.base import Engine, Key
-from local_workspace.engines.environments import EnvironmentBuildError, Wanted
+from local_workspace.engines.environments import Wanted
 from local_workspace.engines.jobs import tidying
 from local_workspace.engines.jobs.attempt import Attempt, News, read_outcomes, write_outcomes
 from local_workspace.engines.jobs.clusters import ClusterQueues
@@ -105,6 +105,7 @@ class JobsEngine(Engine):
         self._held: dict[str, _Held] = {}
         # Why a job must end, whatever it does: an error for its run.
         self._dooms: dict[str, Any] = {}
+        self._tidy_at = 0.0
         self._local = ThreadPoolExecutor(16, "local-run")
         self.warm = WarmProcesses()
         self.nodes = NodeKeeper(workspace, lambda key: self.wake(("compute", key)))
@@ -150,8 +151,7 @@ class JobsEngine(Engine):
     def look(self, key: Key) -> float | None:
         """One step of a job, or of the jobs that wait for a compute target."""
         if key == _TIDY:
-            self.aside(lambda: tidying.tidy(self.workspace))
-            return _TIDY_SECONDS
+            return self._tidy()
         kind, name = key
         if kind == "compute":
             return self._look_at_compute(name)
@@ -162,6 +162,14 @@ class JobsEngine(Engine):
         if row is None or row.state == "done":
             return self._let_go(name)
         return self._look_at_job(held, row)
+
+    def _tidy(self) -> float:
+        """Clear away what ended runs left, once an hour."""
+        now = time.monotonic()
+        if now >= self._tidy_at:
+            self._tidy_at = now + _TIDY_SECONDS
+            self.aside(lambda: tidying.tidy(self.workspace))
+        return self._tidy_at - now
 
     def fail(self, key: Key, reason: str) -> None:
         """End a job that cannot be carried on; of a compute target, all that are on it."""
@@ -215,6 +223,7 @@ class JobsEngine(Engine):
         folder = job_folder(self.workspace, run_id)
         if folder.exists():
             self.aside(lambda: forget(folder))
+        self.wake(_TIDY)
         return None
 
     def _has_processes(self, held: _Held) -> bool:
@@ -281,8 +290,8 @@ class JobsEngine(Engine):
                     self.workspace, job, lambda: self.wake(key)
                 )
             python = held.wanted.python()
-        except (EnvironmentBuildError, ServiceError) as error:
-            if isinstance(error, ServiceError) and error.code == StorageFull.code:
+        except ServiceError as error:
+            if error.code == StorageFull.code:
                 raise
             if held.build_log is not None:
                 held.build_log.flush()
@@ -328,7 +337,12 @@ class JobsEngine(Engine):
         held.news = News(attempt.number)
         held.started = held.ran_noted = time.monotonic()
         held.is_asked_to_end = False
-        self._give_to_nodes(job, attempt, specifications, held.news)
+        try:
+            self._give_to_nodes(job, attempt, specifications, held.news)
+        except BaseException:
+            # It runs nowhere: the next look gives it back to the queue.
+            held.news = None
+            raise
         return _TICK_SECONDS
 
     def _give_to_nodes(
@@ -433,8 +447,14 @@ class JobsEngine(Engine):
         was_canceled = row.cancel_requested
         held.logs.carry_on(None)
         keep_files(
-            self.workspace, job, row.attempts, lambda: held.cancel_asked and not was_canceled
+            self.workspace,
+            job,
+            row.attempts,
+            lambda: self.is_closing or (held.cancel_asked and not was_canceled),
         )
+        if self.is_closing:
+            # The next start keeps the rest.
+            return
         self._end(job.run_id, *ending(self.workspace, job, row.attempts, outcomes))
 
     def _give_back(self) -> None:
@@ -466,7 +486,8 @@ def _run_here(paths: list[Path], done: Any) -> None:
     """A local run: its process is one of the server's own machine, on no node."""
     try:
         found = run_node([str(path) for path in paths])
-    except OSError as error:
+    except Exception as error:
+        # Whatever it is: without an outcome the run would never end.
         done(0, NodeOutcome(failure=f"{type(error).__name__}: {error}"))
     else:
         done(0, NodeOutcome([ProcessOutcome(**process) for process in found]))

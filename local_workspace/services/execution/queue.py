@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
@@ -52,14 +53,14 @@ def unfinished_jobs(session: Session) -> list[str]:
     return list(session.execute(query).scalars())
 
 
-def jobs_on(session: Session, compute: str) -> list[JobRow]:
-    """The jobs of a compute target that have not ended, the oldest first."""
+def jobs_on(session: Session, compute: str) -> list[Row]:
+    """Run id, state and node count of a compute target's jobs that have not ended, oldest first."""
     query = (
-        select(JobRow)
+        select(JobRow.run_id, JobRow.state, JobRow.node_count)
         .where(JobRow.state.in_(UNFINISHED), JobRow.compute == compute)
         .order_by(JobRow.submitted)
     )
-    return list(session.execute(query).scalars())
+    return list(session.execute(query))
 
 
 def jobs_with_logs_from_before(session: Session, moment: datetime) -> list[str]:
