@@ -79,7 +79,7 @@ class JobLogs:
         try:
             with open(stream.source, "rb") as file:
                 if stream.position is None:
-                    stream.position = self._size(stream) - _read_shift(stream.source)
+                    stream.position = self._position(stream)
                 file.seek(stream.position)
                 data = file.read(size)
         except FileNotFoundError:
@@ -88,6 +88,16 @@ class JobLogs:
             self._append(stream, data)
             stream.position += len(data)
         return len(data)
+
+    def _position(self, stream: _Stream) -> int:
+        """How far a log was carried by whoever carried it before."""
+        carried = self._size(stream)
+        position = carried - _read_shift(stream.source)
+        if 0 <= position <= stream.source.stat().st_size:
+            return position
+        # Its folder was lost, or the artifact deleted: what there is now comes below what is there.
+        _write_shift(stream.source, carried)
+        return 0
 
     def _append(self, stream: _Stream, data: bytes) -> None:
         container = run_container(self.job.run_id)

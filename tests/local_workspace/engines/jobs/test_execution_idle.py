@@ -2,7 +2,6 @@
 
 import http.client
 import textwrap
-from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -41,11 +40,17 @@ def keeper(workspace):
     body = {"properties": {"computeType": "AmlCompute", "properties": inner}}
     with workspace.database.write() as session:
         put_compute(session, workspace.settings, "idle", body)
-    with ThreadPoolExecutor(2) as helpers:
-        keeper = nodes.NodeKeeper(workspace, helpers, lambda: None)
-        keeper.workspace = workspace
-        yield keeper
-        keeper.close()
+    keeper = nodes.NodeKeeper(workspace, lambda _key: None)
+    keeper.workspace = workspace
+    yield keeper
+    keeper.close()
+
+
+def keep(keeper, needed, *, is_wanted):
+    """One look at the cluster."""
+    with keeper.workspace.database.read() as session:
+        row = get_compute(session, "idle")
+    keeper.keep(row, needed, is_wanted=is_wanted)
 
 
 def nodes_of(keeper):
@@ -57,49 +62,58 @@ def test_a_cluster_is_put_away_when_it_has_been_empty_for_long(keeper, monkeypat
     monkeypatch.setattr(nodes, "REST_SECONDS", 0)
 
     def free():
-        keeper.keep({"idle": 2}, set())
+        keep(keeper, 2, is_wanted=True)
         cluster = keeper.cluster("idle")
         return cluster is not None and cluster.free_nodes == 2
 
     wait_until(free)
-    keeper.keep({"idle": 2}, set())
+    keep(keeper, 2, is_wanted=True)
     assert nodes_of(keeper) == ["idle", "idle"]
-    assert keeper.is_active
+    assert keeper.is_active("idle")
 
-    wait_until(lambda: keeper.keep({}, set()) == {} and not keeper.is_active)
+    def is_put_away():
+        keep(keeper, 0, is_wanted=False)
+        return not keeper.is_active("idle")
+
+    wait_until(is_put_away)
     assert nodes_of(keeper) == []
     assert keeper.cluster("idle") is None
 
 
 def test_idle_nodes_above_a_new_maximum_go_at_once(keeper):
     def nodes_for(needed, count):
-        keeper.keep({"idle": needed}, set())
+        keep(keeper, needed, is_wanted=bool(needed))
         cluster = keeper.cluster("idle")
         return cluster is not None and cluster.free_nodes == count
 
     wait_until(lambda: nodes_for(2, 2))
     with keeper.workspace.database.write() as session:
         get_compute(session, "idle").idle_seconds = 600
-    keeper.keep({}, set())
+    keep(keeper, 0, is_wanted=False)
     assert len(keeper.cluster("idle").nodes()) == 2
     with keeper.workspace.database.write() as session:
         get_compute(session, "idle").max_nodes = 1
     wait_until(lambda: nodes_for(0, 1))
-    keeper.keep({}, set())
+    keep(keeper, 0, is_wanted=False)
     assert nodes_of(keeper) == ["idle"]
 
 
 def test_a_cluster_that_is_needed_soon_is_not_put_away(keeper, monkeypatch):
     monkeypatch.setattr(nodes, "REST_SECONDS", 0)
-    wait_until(lambda: keeper.keep({}, {"idle"}) and keeper.cluster("idle"))
-    keeper.keep({}, {"idle"})
+
+    def is_up():
+        keep(keeper, 0, is_wanted=True)
+        return keeper.cluster("idle")
+
+    wait_until(is_up)
+    keep(keeper, 0, is_wanted=True)
     assert keeper.cluster("idle") is not None
     assert keeper.cluster("idle").is_empty
 
 
 def test_why_a_cluster_cannot_be_started_is_told(keeper, monkeypatch):
     monkeypatch.setattr(nodes, "_prepare_node_processes", lambda: 1 / 0)
-    keeper.keep({"idle": 1}, set())
+    keep(keeper, 1, is_wanted=True)
     message = wait_until(lambda: keeper.failure("idle"))
     assert message == "The nodes of 'idle' could not be started: division by zero"
 

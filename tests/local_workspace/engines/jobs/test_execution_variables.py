@@ -1,11 +1,13 @@
 """What a job finds in its environment, and what it does not."""
 
+from pathlib import Path
+
 import pytest
 
-from local_workspace.clock import utc_now
+from local_workspace.engines.jobs.attempt import Attempt
 from local_workspace.engines.jobs.variables import job_environment
+from local_workspace.services.execution.parsing import parse_job, parse_submission
 from local_workspace.services.run_history import upsert_run
-from local_workspace.store.tables.execution import JobRow
 
 
 @pytest.fixture
@@ -16,20 +18,22 @@ def workspace(workspace):
     return workspace
 
 
+ATTEMPT = Attempt(2, Path("/somewhere/bin/python"))
+
+
 @pytest.fixture
 def job():
-    return JobRow(
-        run_id="variables_1_00000000",
-        experiment_name="variables",
-        kind="cluster",
-        configuration={
-            "environment": {"environmentVariables": {"A": "environment", "B": 1}},
-            "environmentVariables": {"A": "run", "AZUREML_RUN_ID": "another"},
-        },
-        python="/somewhere/bin/python",
-        attempts=2,
-        submitted=utc_now(),
+    submission = parse_submission(
+        {
+            "Configuration": {
+                "script": "train.py",
+                "target": "cpu",
+                "environment": {"environmentVariables": {"A": "environment", "B": 1}},
+                "environmentVariables": {"A": "run", "AZUREML_RUN_ID": "another"},
+            }
+        }
     )
+    return parse_job(submission, "variables_1_00000000", "variables", lambda _reference: "")
 
 
 def test_a_job_on_a_cluster_sees_nothing_of_the_shell_that_started_the_server(
@@ -39,7 +43,7 @@ def test_a_job_on_a_cluster_sees_nothing_of_the_shell_that_started_the_server(
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "secret")
     monkeypatch.setenv("https_proxy", "http://proxy:3128")
     monkeypatch.setenv("LC_NUMERIC", "C")
-    variables = job_environment(workspace, job)
+    variables = job_environment(workspace, job, ATTEMPT)
     assert "secret" not in variables.values()
     assert variables["https_proxy"] == "http://proxy:3128"
     assert {"localhost", "127.0.0.1"} <= set(variables["no_proxy"].split(","))
@@ -57,7 +61,7 @@ def test_a_local_job_has_the_environment_of_its_caller_without_what_signs_a_user
         "PYTHONPATH": "/mine/lib",
         "AZUREML_RUN_ID": "the run I am in",
     }
-    variables = job_environment(workspace, job, caller)
+    variables = job_environment(workspace, job, ATTEMPT, caller)
     assert (variables["MINE"], variables["HOME"]) == ("1", "/home/me")
     assert variables["PATH"].split(":")[:2] == ["/somewhere/bin", "/mine"]
     assert "secret" not in variables.values()
@@ -68,7 +72,7 @@ def test_a_local_job_has_the_environment_of_its_caller_without_what_signs_a_user
 def test_variables_of_the_run_win_over_those_of_the_environment_and_lose_to_the_workspaces(
     workspace, job
 ):
-    variables = job_environment(workspace, job)
+    variables = job_environment(workspace, job, ATTEMPT)
     assert variables["A"] == "run"
     assert variables["B"] == "1"
     assert variables["AZUREML_RUN_ID"] == "variables_1_00000000"
@@ -76,7 +80,7 @@ def test_variables_of_the_run_win_over_those_of_the_environment_and_lose_to_the_
 
 
 def test_the_token_is_that_of_the_run(workspace, job):
-    variables = job_environment(workspace, job)
+    variables = job_environment(workspace, job, ATTEMPT)
     principal = workspace.tokens.verify(variables["AZUREML_RUN_TOKEN"])
     assert principal.run_id == "variables_1_00000000"
     assert variables["MLFLOW_TRACKING_TOKEN"] == variables["AZUREML_RUN_TOKEN"]
