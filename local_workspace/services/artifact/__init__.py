@@ -24,6 +24,12 @@ from local_workspace.services.artifact.records import (
     run_container,
     write_artifact,
 )
+from local_workspace.services.artifact.wire import (
+    artifact_page,
+    content_of_existing,
+    content_page,
+    created,
+)
 
 __all__ = [
     "ARTIFACT_CONTAINER",
@@ -35,9 +41,13 @@ __all__ = [
     "artifact_dto",
     "artifact_exists",
     "artifact_id",
+    "artifact_page",
     "artifact_path",
     "artifact_size",
     "artifact_url",
+    "content_of_existing",
+    "content_page",
+    "created",
     "delete_artifact",
     "ensure_artifact_store",
     "get_artifact",

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 from local_workspace.clock import utc_now
+from local_workspace.services.blob.credentials import Credential
 from local_workspace.services.blob.request import Request
-from local_workspace.services.blob.sas import Sas, check_circumstances, signature, verify_sas
+from local_workspace.services.blob.sas import check_circumstances, signature, verify_sas
 from local_workspace.store.blobs.errors import BlobError
 
 _CLOCK_SKEW = timedelta(minutes=15)
@@ -31,19 +31,6 @@ _SIGNED_HEADERS = (
     "if-unmodified-since",
     "range",
 )
-
-
-@dataclass(frozen=True)
-class Credential:
-    """The account that a request is for; `sas` is None when it was made with the account key."""
-
-    account: str
-    sas: Sas | None = None
-
-    @property
-    def may_overwrite(self) -> bool:
-        """Whether a write may replace a blob; the permission `c` alone only makes new ones."""
-        return self.sas is None or "w" in self.sas.permissions
 
 
 def authenticate(request: Request, accounts: Mapping[str, str]) -> Credential:

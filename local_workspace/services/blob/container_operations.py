@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from local_workspace.services.blob.request import Request, Response, is_number
+from local_workspace.services.blob.numbers import is_number
+from local_workspace.services.blob.request import Request, Response
 from local_workspace.services.blob.wire import (
     blob_list_xml,
     container_headers,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
+from local_workspace.services.blob.credentials import Credential
+from local_workspace.services.blob.numbers import is_number
+from local_workspace.services.blob.upload import Announced, Upload
 from local_workspace.store.blobs.errors import BlobError
-
-if TYPE_CHECKING:
-    from local_workspace.services.blob.authentication import Credential
-    from local_workspace.services.blob.upload import Upload
 
 
 @dataclass
@@ -116,6 +117,32 @@ class Request:
             raise BlobError("InvalidHeaderValue", f"({name}: {value[:40]})")
         return int(value)
 
+    def digest_header(self, name: str, size: int) -> bytes:
+        """The value of a header with a digest of `size` bytes in base64; empty when it is missing.
+
+        Raises BlobError `InvalidMd5` or `InvalidHeaderValue` when it is none.
+        """
+        value = self.header(name)
+        if not value:
+            return b""
+        try:
+            digest = base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            digest = b""
+        if len(digest) != size:
+            code = "InvalidMd5" if size == 16 else "InvalidHeaderValue"
+            raise BlobError(code, f"({name}: {value})")
+        return digest
+
+    def announced(self, *, digest: bool) -> Announced:
+        """What the headers say of the body; `digest`: it is a whole blob. Raises BlobError."""
+        return Announced(
+            content_md5=self.digest_header("content-md5", 16),
+            blob_md5=self.digest_header("x-ms-blob-content-md5", 16) if digest else b"",
+            content_crc64=self.digest_header("x-ms-content-crc64", 8),
+            size=self.integer_header("content-length"),
+        )
+
     def date_header(self, name: str) -> datetime | None:
         """The value of a header as a moment in UTC, None when it is missing.
 
@@ -149,11 +176,6 @@ class Response:
     body: bytes = b""
     file: FileSlice | None = None
     content_length: int | None = None
-
-
-def is_number(text: str) -> bool:
-    """Whether `text` is a number of 1 to 18 digits, which fits every file."""
-    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def http_date(moment: datetime) -> str:

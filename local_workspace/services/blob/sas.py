@@ -11,13 +11,13 @@ import hmac
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from urllib.parse import quote
 
 from local_workspace.clock import utc_now
-from local_workspace.services.blob.request import is_number
+from local_workspace.services.blob.credentials import Sas
+from local_workspace.services.blob.numbers import is_number
 from local_workspace.store.blobs.errors import BlobError
 
 # What `sign_sas` writes; any version from 2020-12-06 on signs the same text.
@@ -31,20 +31,6 @@ _TIME = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2})(:\d{2})?(?:\.\d{1,7})?
 
 _HEADERS = ("rscc", "rscd", "rsce", "rscl", "rsct")
 _SIGNED = ("sp", "st", "se", "si", "sip", "spr", "sv", "sr", "ss", "srt", "ses", *_HEADERS)
-
-
-@dataclass(frozen=True)
-class Sas:
-    """A shared access signature that has been verified.
-
-    `kind` is "account", or the resource of a service SAS: "c" (container), "b" (blob) or "d"
-    (folder).
-    """
-
-    kind: str
-    permissions: str
-    services: str = ""
-    resource_types: str = ""
 
 
 def signature(key: str, text: str) -> str:

@@ -115,7 +115,8 @@ class BlobService:
         One chunk is written while the next is received. The last one is written, verified and made
         a blob in one go, so that a small blob costs one change of threads.
         """
-        upload = Upload(self.store, request, digest=operation.body == HASHED_DATA)
+        is_hashed = operation.body == HASHED_DATA
+        upload = Upload(self.store, request.announced(digest=is_hashed), digest=is_hashed)
         request.upload = upload
         writing: asyncio.Future[None] | None = None
 

@@ -12,7 +12,7 @@ import hmac
 from urllib.parse import parse_qsl
 
 from local_workspace.errors import BadRequest
-from local_workspace.services.blob.sas import Sas, check_circumstances, verify_sas
+from local_workspace.services.blob import Sas, check_circumstances, verify_sas
 from local_workspace.store.blobs import BlobError
 from local_workspace.store.blobs.names import check_container
 from local_workspace.store.tables.datastore import DatastoreRow

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from local_workspace.clock import iso, utc_now
 from local_workspace.errors import BadRequest, NotFound
 from local_workspace.services.artifact import artifact_path
-from local_workspace.services.run_history.experiments import text_map
+from local_workspace.services.run_history import text_map
 from local_workspace.store.tables.model_management import AssetRow
 
 

@@ -15,7 +15,7 @@ from local_workspace.services.model_management.assets import (
     text_or_none,
 )
 from local_workspace.services.model_management.records import add_version
-from local_workspace.services.run_history.experiments import text_map
+from local_workspace.services.run_history import text_map
 from local_workspace.store.tables.model_management import ModelVersionRow
 
 _ASSET_URL = "aml://asset/"

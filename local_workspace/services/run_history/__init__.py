@@ -9,6 +9,7 @@ from local_workspace.services.run_history.experiments import (
     get_experiment,
     get_experiment_by_id,
     query_experiments,
+    text_map,
     update_experiment,
 )
 from local_workspace.services.run_history.mlflow_state import (
@@ -66,6 +67,7 @@ __all__ = [
     "runs_to_search",
     "set_deleted",
     "set_status",
+    "text_map",
     "update_experiment",
     "upsert_run",
     "user_dto",

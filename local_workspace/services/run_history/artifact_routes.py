@@ -7,7 +7,15 @@ from typing import Any
 from fastapi import APIRouter, Depends, Query
 
 from local_workspace.http import JSONResponse, get_workspace, json_body, sdk
-from local_workspace.services.artifact import RUN_ORIGIN, artifact_dto, get_artifact, wire
+from local_workspace.services.artifact import (
+    RUN_ORIGIN,
+    artifact_dto,
+    artifact_page,
+    content_of_existing,
+    content_page,
+    created,
+    get_artifact,
+)
 from local_workspace.services.run_history import records
 from local_workspace.workspace import LocalWorkspace
 
@@ -30,7 +38,7 @@ def list_artifacts(
     workspace: LocalWorkspace = Depends(get_workspace),
 ) -> JSONResponse:
     """List the files of a run."""
-    return JSONResponse(wire.artifact_page(workspace, RUN_ORIGIN, container, path, continuation))
+    return JSONResponse(artifact_page(workspace, RUN_ORIGIN, container, path, continuation))
 
 
 @router.post("/batch/metadata", openapi_extra=sdk("mlflow.log_artifact, mlflow.log_model"))
@@ -40,7 +48,7 @@ def create_artifacts(
     body: Any = Depends(json_body),
 ) -> JSONResponse:
     """Give addresses to upload files of a run to."""
-    return JSONResponse(wire.created(workspace, RUN_ORIGIN, container, body, quoted=True))
+    return JSONResponse(created(workspace, RUN_ORIGIN, container, body, quoted=True))
 
 
 @router.get("/contentinfo", openapi_extra=sdk("mlflow.artifacts.download_artifacts"))
@@ -53,7 +61,7 @@ def content_of(
     workspace: LocalWorkspace = Depends(get_workspace),
 ) -> JSONResponse:
     """Give the address to download a file of a run from."""
-    return JSONResponse(wire.content_of_existing(workspace, RUN_ORIGIN, container, path))
+    return JSONResponse(content_of_existing(workspace, RUN_ORIGIN, container, path))
 
 
 @router.get("/prefix/contentinfo", openapi_extra=sdk("mlflow.artifacts.download_artifacts"))
@@ -67,7 +75,7 @@ def contents_below(
     workspace: LocalWorkspace = Depends(get_workspace),
 ) -> JSONResponse:
     """Give the addresses to download all files of a folder of a run from."""
-    return JSONResponse(wire.content_page(workspace, RUN_ORIGIN, container, path, continuation))
+    return JSONResponse(content_page(workspace, RUN_ORIGIN, container, path, continuation))
 
 
 @router.get("/metadata", openapi_extra=sdk("mlflow.artifacts.list_artifacts"))
