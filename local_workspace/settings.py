@@ -60,6 +60,12 @@ class Settings:
     signing_key: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     port: int = 0
     database_url: str | None = None
+    # How long the log of one process of a job may be.
+    job_log_mib: int = 256
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.job_log_mib, int) or self.job_log_mib < 1:
+            raise ValueError(f"job_log_mib must be a whole number above 0, not {self.job_log_mib}")
 
     @property
     def scope(self) -> str:

@@ -164,6 +164,7 @@ def _write_specification(
         "warm": workspace.engine.warm.ensure(job.python, everything),
         "folder": str(working_folder(workspace, job, node)),
         "log": str(log_of(workspace, job, rank)[0]),
+        "log_limit": workspace.settings.job_log_mib * 1024 * 1024,
         "result": str(result_file(workspace, job, rank)),
         "deadline": job.started + maximum if maximum else None,
         "script": configuration.get("script"),

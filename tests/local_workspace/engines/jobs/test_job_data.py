@@ -320,7 +320,7 @@ def test_an_environment_without_the_sdk_is_told_what_to_add(tmp_path):
     script = f"""
 import sys
 sys.path.insert(0, {str(Path(data.__file__).parent)!r})
-import data
+import datasets as data
 document = {{"name": "raw", "dataset": "1", "mechanism": "download", "path": "x", "shared": False}}
 try:
     with data.inputs_in_place([document]):
