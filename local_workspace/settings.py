@@ -62,6 +62,14 @@ class Settings:
     database_url: str | None = None
     # How long the logs of ended runs stay; 0: for ever.
     keep_logs_days: int = 90
+    # How long the log of one process of a job may be.
+    job_log_mib: int = 256
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.job_log_mib, int) or self.job_log_mib < 1:
+            raise ValueError(f"job_log_mib must be a whole number above 0, not {self.job_log_mib}")
+        if not isinstance(self.keep_logs_days, int) or self.keep_logs_days < 0:
+            raise ValueError(f"keep_logs_days must be a number of days, not {self.keep_logs_days}")
 
     @property
     def scope(self) -> str:

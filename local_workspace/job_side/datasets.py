@@ -1,7 +1,7 @@
 """The data of a job: datasets downloaded or mounted before the script, outputs uploaded after.
 
 The SDK of the job's own environment moves the data, because its data engine knows every kind of
-dataset. Run as a program it is the guard of a mount: see `_guarded`.
+dataset.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ import io
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +154,7 @@ def _is_mounted(
     if not reason:
         try:
             with _quiet():
-                stack.enter_context(_guarded(dataset, path))
+                stack.enter_context(_mounted(dataset, path))
             return True
         except Exception as error:
             # Whatever it is that this machine lacks, a download gives the script the same files.
@@ -179,42 +178,33 @@ def _no_mount(document: dict[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def _guarded(dataset: Any, path: str) -> Iterator[None]:
-    """Mount `dataset`, and see to it that it is unmounted even if this process is killed.
-
-    The file system is served by this process. Killed, it would leave a folder behind that can
-    neither be read nor deleted; a guard outside of the process group waits for its end.
-    """
+def _mounted(dataset: Any, path: str) -> Iterator[None]:
+    """Mount `dataset`; see `unmounting` for a process that is killed meanwhile."""
     os.makedirs(path, exist_ok=True)
     mount = dataset.mount(path)
     mount.start()
-    guard = None
     try:
         if not os.path.ismount(path):
             raise DataError("the data engine mounted nothing.")
-        guard = subprocess.Popen(
-            [sys.executable, __file__, path],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-        )
         yield
     finally:
         mount.stop()
-        if guard is not None:
-            guard.communicate()
 
 
-def unmount_when_told(path: str) -> None:
-    """Wait for the end of standard input, then unmount `path` if it still is a mount."""
-    sys.stdin.buffer.read()
-    if not _is_in_mount_table(path):
-        return
-    for command in (["fusermount3", "-uz"], ["fusermount", "-uz"], ["umount", "-l"]):
-        if shutil.which(command[0]) and subprocess.call([*command, path]) == 0:
-            return
+def unmounting(paths: list[str]) -> Callable[[], None]:
+    """What unmounts those of `paths` that have become mounts since, and still are.
+
+    For another process than that which serves the mounted file systems, when that has ended.
+    """
+    ours = [path for path in map(os.path.realpath, paths) if not _is_in_mount_table(path)]
+
+    def unmount() -> None:
+        for path in filter(_is_in_mount_table, ours):
+            for command in (["fusermount3", "-uz"], ["fusermount", "-uz"], ["umount", "-l"]):
+                if shutil.which(command[0]) and subprocess.call([*command, path]) == 0:
+                    break
+
+    return unmount
 
 
 def _is_in_mount_table(path: str) -> bool:
@@ -375,7 +365,3 @@ def _note_lineage(run: Any, document: dict[str, Any], dataset: Any) -> None:
             )
         ]
     )
-
-
-if __name__ == "__main__":
-    unmount_when_told(sys.argv[1])

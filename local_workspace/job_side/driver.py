@@ -21,11 +21,12 @@ def main(path: str, liveness: int | None = None) -> int:
     """Run the process that the specification at `path` describes; its exit code.
 
     `liveness` is a descriptor that ends (EOF) when the node is gone: then so does this process,
-    with everything it started.
+    with everything it started. With it, all runs in a new process, the only one in which this
+    returns.
     """
     specification = json.loads(Path(path).read_text(encoding="utf-8"))
     if liveness is not None:
-        _end_with_the_node(liveness)
+        _end_with(_supervised(specification, liveness))
     os.environ.clear()
     os.environ.update(specification["environment"])
     os.makedirs("outputs", exist_ok=True)
@@ -44,15 +45,25 @@ def main(path: str, liveness: int | None = None) -> int:
     return code
 
 
-def _end_with_the_node(liveness: int) -> None:
-    os.set_inheritable(liveness, False)
+def _supervised(specification: dict, liveness: int) -> int:
+    """Go on in a new process; a descriptor that ends with the one that watches over it."""
+    log = _beside("bounded_log").BoundedLog(1, specification["log"], specification["log_limit"])
+    paths = [one["path"] for one in specification["inputs"] if one["mechanism"] == "mount"]
+    # The process that serves a mounted file system must not be the one that unmounts it: killed, it
+    # would leave a folder behind that can neither be read nor deleted.
+    unmount = _beside("datasets").unmounting(paths) if paths else lambda: None
+    return _beside("supervisor").supervise(liveness, log, unmount)
+
+
+def _end_with(supervisor: int) -> None:
+    """End this process when its supervisor is killed: nobody else would."""
 
     def watch() -> None:
-        while os.read(liveness, 1024):
+        while os.read(supervisor, 1024):
             pass
         os.killpg(os.getpgid(0), signal.SIGKILL)
 
-    threading.Thread(target=watch, name="node", daemon=True).start()
+    threading.Thread(target=watch, name="supervisor", daemon=True).start()
 
 
 def _run_with_data(specification: dict, result: dict[str, object]) -> int:

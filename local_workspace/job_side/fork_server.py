@@ -1,9 +1,9 @@
 """A warm process: has imported what jobs import, and forks itself for each of them.
 
 Started by the Python of an environment with the address of its socket, a descriptor that ends with
-the server, and for how many seconds it stays without work. Imports take seconds; a fork takes
-milliseconds. Linux only, and only the standard library until the environment's own packages are
-imported.
+the server or has a byte when only this process is to end, and for how many seconds it stays without
+work. Imports take seconds; a fork takes milliseconds. Linux only, and only the standard library
+until the environment's own packages are imported.
 
 A client connects, sends one line of JSON (`specification`, `folder`, `script`) with two
 descriptors (log, liveness), and gets lines of JSON: `{"pid": ...}` from the new process as soon as
@@ -14,10 +14,12 @@ it leads a session of its own, later `{"exit": ...}` as `subprocess` numbers it;
 from __future__ import annotations
 
 import array
+import atexit
 import contextlib
 import gc
 import importlib
 import importlib.util
+import io
 import json
 import multiprocessing
 import os
@@ -42,14 +44,21 @@ PRELOADED = (
 )
 NO_SDK = 3
 _LONGEST_REQUEST = 64 * 1024
+# Refers to itself, so that once frozen it is never freed; see `_leave_alone`.
+_kept: list[object] = []
+_kept.append(_kept)
 
 
 def main(address: str, liveness: int, idle_seconds: float) -> int:
-    """Import, listen, fork; ends after `idle_seconds` without work, or when `liveness` does."""
+    """Import, listen, fork; ends after `idle_seconds` without work, or when `liveness` says so."""
+    known, preloaded = set(sys.modules), []
+    # What is registered first is called last, behind all that a script wants to do at its end.
+    atexit.register(_leave_alone, preloaded)
     if importlib.util.find_spec("azureml") is None or not _imports("azureml.core"):
         return NO_SDK
     for name in PRELOADED:
         _imports(name)
+    preloaded += set(sys.modules) - known
     driver = _driver()
     # What there is now stays: collections would only copy it into every process.
     gc.collect()
@@ -68,6 +77,20 @@ def _imports(name: str) -> bool:
         print(f"{name} is not preloaded: {type(error).__name__}: {error}", file=sys.stderr)
         return False
     return True
+
+
+def _leave_alone(names: list[str]) -> None:
+    """Spare an interpreter that ends to take these modules apart.
+
+    For that it would first copy much of the memory that a job shares with the others, which takes
+    longer than a job's start. What the script has imported and made is taken apart as ever, except
+    for what it gave to one of these modules to keep: of that, files are written to their end.
+    """
+    _kept.extend(sys.modules.pop(name, None) for name in names)
+    for thing in gc.get_objects():
+        if isinstance(thing, (io.TextIOWrapper, io.BufferedWriter)):
+            with contextlib.suppress(OSError, ValueError):
+                thing.flush()
 
 
 def _driver() -> ModuleType:
@@ -116,8 +139,8 @@ class _Forks:
                         return job
         with contextlib.suppress(OSError):
             os.unlink(self._address)
-        if self._liveness in events:
-            # A server that was killed has not cleaned up; one that was stopped has.
+        if self._liveness in events and not os.read(self._liveness, 1):
+            # The server was killed: it has not cleaned up. The last of its processes does.
             with contextlib.suppress(OSError):
                 os.rmdir(os.path.dirname(self._address))
         return None

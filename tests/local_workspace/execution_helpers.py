@@ -21,6 +21,23 @@ def wait_for(path):
     while not os.path.exists(path):
         time.sleep(0.02)
 """
+# Starts processes that no signal to the script's session reaches, and prints the ids of all.
+DAEMONS = """\
+import os, subprocess
+deaf = ["sh", "-c", "trap '' TERM HUP; sleep 600"]
+apart = subprocess.Popen(deaf, start_new_session=True, stdout=subprocess.DEVNULL)
+seen, told = os.pipe()
+middle = os.fork()
+if middle == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.write(told, str(os.getpid()).encode())
+        os.execvp(deaf[0], deaf)
+    os._exit(0)
+os.waitpid(middle, 0)
+orphan = int(os.read(seen, 100))
+print(os.getpid(), apart.pid, orphan, flush=True)
+"""
 
 
 def own_environment(**variables):

@@ -78,6 +78,7 @@ def _write_specification(
         "warm": warm.ensure(str(attempt.python), everything),
         "folder": str(working_folder(workspace, job, attempt.number, node)),
         "log": str(log_path(workspace, job, rank)),
+        "log_limit": workspace.settings.job_log_mib * 1024 * 1024,
         "result": str(result_path(workspace, job, attempt.number, rank)),
         "deadline": deadline,
         "script": job.script,

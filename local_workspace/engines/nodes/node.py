@@ -1,7 +1,8 @@
 """What a node does: starts the processes of a job and stays with them until their end.
 
 Runs inside a worker of Dask; imports nothing but the standard library. When the worker dies, so
-do the processes: each watches a pipe that ends with the worker.
+do the processes: each is started under a supervisor (`job_side/supervisor.py`), which watches a
+pipe that ends with the worker, and ends everything below it before it ends itself.
 """
 
 from __future__ import annotations
@@ -17,13 +18,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from local_workspace.engines.nodes import warm_processes as warm
+from local_workspace.engines.nodes.warm_processes import WarmStarted, start_from_warm
+from local_workspace.whole_files import write_whole
 
 # How long a cancellation or a deadline may go unseen. The end of a process is seen at once.
 _POLL_SECONDS = 0.1
 # Where the end of a process cannot be waited for.
 _SLEEP_SECONDS = 0.02
+# What a process has to clean up, once it is asked to end.
 _GRACE_SECONDS = 3.0
+# What its supervisor has to end the rest and to write the log to its end; it needs much less.
+_LAST_SECONDS = 30.0
 CANCEL_FILE = "cancel"
 # One process imports `distributed` and then makes nodes in 0.1 s each, instead of 2 s. Not on
 # macOS, whose libraries do not all survive a fork.
@@ -47,6 +52,7 @@ def run_node(specification_paths: list[str]) -> list[dict[str, Any]]:
             if cancel.exists():
                 break
             processes.append(_Process(specification, path))
+            processes[-1].note(path.parent)
         _watch(processes, cancel)
         started = {process.rank: process.outcome() for process in processes}
         not_started = {"reason": "canceled", "exit_code": -signal.SIGTERM}
@@ -61,38 +67,64 @@ def run_node(specification_paths: list[str]) -> list[dict[str, Any]]:
 
 
 class _Process:
-    """One process of a job, in a session of its own."""
+    """One process of a job, under its supervisor."""
 
     def __init__(self, specification: dict[str, Any], path: Path) -> None:
         self.rank: int = specification["rank"]
         self.deadline: float | None = specification.get("deadline")
         self.reason = "exited"
-        self._popen, self._liveness = _start(specification, path)
-        self.exit_handle = _exit_handle(self._popen.pid)
-        _note_start(path.parent, self.rank, self._popen.pid)
+        self._supervisor, self._liveness = _start(specification, path)
+        self.exit_handle = _exit_handle(self._supervisor.pid)
 
     def has_ended(self) -> bool:
-        return self._popen.poll() is not None
+        return self._supervisor.poll() is not None
 
     def has_failed(self) -> bool:
-        return self._popen.poll() not in (None, 0)
+        return self._supervisor.poll() not in (None, 0)
 
     def outcome(self) -> dict[str, Any]:
-        return {"reason": self.reason, "exit_code": self._popen.wait()}
+        return {"reason": self.reason, "exit_code": self._supervisor.wait()}
 
     def wait(self, seconds: float) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._popen.wait(max(seconds, 0))
+            self._supervisor.wait(max(seconds, 0))
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the process and to all that it started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, number)
+    def note(self, folder: Path) -> None:
+        """Say who runs where, for whoever looks for a job's processes."""
+        note = {"node": os.getpid(), "process": self._supervisor.pid}
+        write_whole(folder / f"node-{self.rank}.json", json.dumps(note))
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM to the process and to what it started in its own session."""
+        self._signal(signal.SIGTERM)
+
+    def let_go(self) -> None:
+        """Have the process killed, and all below it: its supervisor sees that the node is gone."""
+        if self._liveness is not None:
+            os.close(self._liveness)
+            self._liveness = None
+
+    def see_off(self) -> None:
+        """Return when all of it has ended."""
+        if self.exit_handle is None:
+            self.wait(_LAST_SECONDS)
+            has_ended = self.has_ended()
+        else:
+            # Not by `wait`: for that a process has ended when the warm one it came from is gone.
+            has_ended = _is_readable([self.exit_handle], _LAST_SECONDS)
+        if not has_ended:
+            self._signal(signal.SIGKILL)
 
     def close(self) -> None:
-        os.close(self._liveness)
         if self.exit_handle is not None:
             os.close(self.exit_handle)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if self.exit_handle is None:
+                os.kill(self._supervisor.pid, number)
+            else:
+                signal.pidfd_send_signal(self.exit_handle, number)
 
 
 def _watch(processes: list[_Process], cancel: Path) -> None:
@@ -117,22 +149,29 @@ def _wait_for_an_end(running: list[_Process]) -> None:
     if None in handles:
         time.sleep(_SLEEP_SECONDS)
         return
+    _is_readable(handles, _POLL_SECONDS)
+
+
+def _is_readable(handles: list[int], seconds: float) -> bool:
+    """Whether one of the descriptors is readable within `seconds`."""
     poll = select.poll()
     for handle in handles:
         poll.register(handle, select.POLLIN)
-    poll.poll(_POLL_SECONDS * 1000)
+    return bool(poll.poll(seconds * 1000))
 
 
 def _end(processes: list[_Process]) -> None:
-    """Ask processes to end, and make them; what they left behind ends too."""
+    """Ask processes to end, and make them."""
     running = [process for process in processes if not process.has_ended()]
     for process in running:
-        process.signal(signal.SIGTERM)
+        process.ask_to_end()
     limit = time.monotonic() + _GRACE_SECONDS
     for process in running:
         process.wait(limit - time.monotonic())
     for process in processes:
-        process.signal(signal.SIGKILL)
+        process.let_go()
+    for process in processes:
+        process.see_off()
 
 
 def _exit_handle(pid: int) -> int | None:
@@ -147,11 +186,11 @@ def _exit_handle(pid: int) -> int | None:
 
 def _start(
     specification: dict[str, Any], path: Path
-) -> tuple[subprocess.Popen[bytes] | warm.WarmStarted, int]:
+) -> tuple[subprocess.Popen[bytes] | WarmStarted, int]:
     read_end, write_end = os.pipe()
     try:
         with open(specification["log"], "ab") as log:
-            started = warm.start(specification, path, log.fileno(), read_end)
+            started = start_from_warm(specification, path, log.fileno(), read_end)
             process = started or subprocess.Popen(
                 [specification["python"], "-u", str(DRIVER), str(path), str(read_end)],
                 cwd=specification["folder"],
@@ -168,11 +207,3 @@ def _start(
     finally:
         os.close(read_end)
     return process, write_end
-
-
-def _note_start(folder: Path, rank: int, pid: int) -> None:
-    """Say who runs where, for whoever looks for a job's processes."""
-    note = folder / f"node-{rank}.json"
-    temporary = note.with_suffix(".new")
-    temporary.write_text(json.dumps({"node": os.getpid(), "process": pid}), encoding="utf-8")
-    temporary.replace(note)

@@ -1,6 +1,6 @@
 """Warm processes: jobs start from a process of their environment that has imported the SDK.
 
-`WarmProcesses` keeps them, in the server; `start` asks one for a process, in a node. The processes
+`WarmProcesses` keeps them, in the server; `start_from_warm` asks one for a process, in a node. They
 themselves are `job_side/fork_server.py`. Imports nothing but the standard library.
 """
 
@@ -39,6 +39,7 @@ IDLE_SECONDS = 600.0
 # What a process of an environment without the SDK ends with: there is nothing to import.
 NO_SDK = 3
 _ANSWER_SECONDS = 10
+_STOP = b"."
 _PROGRAM = Path(__file__).parent.parent.parent / "job_side" / "fork_server.py"
 # What Python, its libraries and the SDK read when they start or are imported: jobs that differ in
 # one of these do not share a process. Everything else a job's process is given after the fork.
@@ -63,25 +64,37 @@ class WarmProcesses:
         self._folder: str | None = None
         self._processes: dict[str, tuple[subprocess.Popen[bytes], int]] = {}
         self._used: dict[str, float] = {}
+        # One would only end again.
+        self._without_sdk: set[str] = set()
 
     def ensure(self, python: str, environment: Mapping[str, str]) -> str | None:
         """The address at which jobs of this Python and environment are (or soon will be) started.
 
-        None where there are no warm processes. Returns at once; the imports take seconds.
+        None where there are none: on macOS, and for environments that are known to lack the SDK.
+        Returns at once; the imports take seconds.
         """
         if not IS_OFFERED:
             return None
         shared = {name: value for name, value in environment.items() if _READ_AT_IMPORT.match(name)}
         key = json.dumps([python, sorted(shared.items())])
         with self._lock:
-            if self._folder is None:
-                self._folder = tempfile.mkdtemp(prefix="azureml-warm-")
-            address = f"{self._folder}/{hashlib.sha256(key.encode()).hexdigest()[:24]}"
-            self._used[address] = time.monotonic()
+            address = f"{self._folder_in_place()}/{hashlib.sha256(key.encode()).hexdigest()[:24]}"
             self._forget_ended()
+            if address in self._without_sdk:
+                return None
+            self._used[address] = time.monotonic()
             if address not in self._processes and self._make_room():
                 self._start(address, python, {**shared, "PATH": environment.get("PATH", "")})
         return address
+
+    def _folder_in_place(self) -> str:
+        """The folder of the addresses."""
+        if self._folder is None or not os.path.isdir(self._folder):
+            # Nobody can reach those of a folder that somebody has tidied away.
+            for address in list(self._processes):
+                self._end(address)
+            self._folder = tempfile.mkdtemp(prefix="azureml-warm-")
+        return self._folder
 
     def _make_room(self) -> bool:
         """End the process that has been without work longest if there are too many."""
@@ -117,14 +130,19 @@ class WarmProcesses:
 
     def _forget_ended(self) -> None:
         for address, (process, _) in list(self._processes.items()):
-            # One without the SDK would end again.
-            if process.poll() not in (None, NO_SDK):
+            code = process.poll()
+            if code == NO_SDK:
+                self._without_sdk.add(address)
+            if code is not None:
                 self._end(address)
 
     def _end(self, address: str) -> None:
         _, write_end = self._processes.pop(address)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(address)
+        with contextlib.suppress(BrokenPipeError):
+            # Unlike the mere end of the pipe this says that the server lives, and needs the folder.
+            os.write(write_end, _STOP)
         os.close(write_end)
 
     def close(self) -> None:
@@ -178,7 +196,7 @@ class WarmStarted:
         self._connection.close()
 
 
-def start(
+def start_from_warm(
     specification: Mapping[str, Any], path: Path, log: int, liveness: int
 ) -> WarmStarted | None:
     """Start the process of a specification (at `path`) from a warm one; None if that cannot be.

@@ -163,11 +163,13 @@ def test_a_process_that_fails_while_it_is_looked_at_is_the_reason(tmp_path):
         def has_failed(self):
             return self.killed or self.fails
 
-        def signal(self, number):
+        def ask_to_end(self):
             self.killed = True
 
         def wait(self, seconds):
             assert self.killed
+
+        let_go = see_off = ask_to_end
 
     failing, waiting = Process(True), Process(False)
     _watch([waiting, failing], tmp_path / "cancel")

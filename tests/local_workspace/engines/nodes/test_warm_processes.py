@@ -3,19 +3,34 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import venv
-from pathlib import Path
 
+import psutil
 import pytest
-from execution_helpers import GATE, error_of, is_alive, json_of, text_of, wait_for, wait_until
+from execution_helpers import (
+    GATE,
+    error_of,
+    is_alive,
+    json_of,
+    text_of,
+    wait_for,
+    wait_until,
+)
 
-from local_workspace.engines.nodes import warm_processes as warm
-from local_workspace.engines.nodes.warm_processes import WarmProcesses
+from local_workspace.engines.nodes.warm_processes import (
+    IS_OFFERED,
+    MAX_PROCESSES,
+    NO_SDK,
+    WarmProcesses,
+    start_from_warm,
+)
+from local_workspace.job_side import fork_server
 
-pytestmark = pytest.mark.skipif(not warm.IS_OFFERED, reason="warm processes are for Linux")
+pytestmark = pytest.mark.skipif(not IS_OFFERED, reason="warm processes are for Linux")
 
 SEEN = """\
 import sys
@@ -88,6 +103,8 @@ class Job:
             "arguments": [],
             "inputs": [],
             "outputs": [],
+            "log": str(self.log(name)),
+            "log_limit": 1024 * 1024,
             "result": str(self.folder / f"{name}-result.json"),
             "environment": {**self.environment, **variables},
         }
@@ -95,7 +112,7 @@ class Job:
         read_end, write_end = os.pipe()
         try:
             with open(self.log(name), "ab") as log:
-                process = warm.start(specification, path, log.fileno(), read_end)
+                process = start_from_warm(specification, path, log.fileno(), read_end)
             os.close(read_end)
             yield process
         finally:
@@ -130,7 +147,8 @@ def test_each_job_has_its_own_of_everything_but_the_imports(job, tmp_path):
     assert first["authkey"] != second["authkey"]
     # Nothing of the warm process, of its clients or of the other jobs is open in them.
     assert not [name for name in first["descriptors"] if "socket" in name]
-    assert len([name for name in second["descriptors"] if "pipe" in name]) == 1
+    # What it prints to, twice, and what ends with its supervisor.
+    assert len([name for name in second["descriptors"] if "pipe" in name]) == 3
 
 
 @pytest.mark.parametrize(
@@ -147,6 +165,33 @@ def test_exit_codes_are_those_of_a_process(job, text, code):
     with job.start(text) as process:
         assert process.wait() == code
         assert process.poll() == code
+
+
+AT_THE_END = """\
+import atexit, os, pandas, sys
+class Kept:
+    def __del__(self, write=os.write):
+        write(1, b"deleted\\n")
+def at_exit():
+    import pandas
+    assert pandas is sys.modules["pandas"]
+    print("at exit")
+kept = Kept()
+atexit.register(at_exit)
+file = open("unclosed.txt", "w")
+file.write("written")
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "printed"),
+    [("", "at exit\ndeleted\n"), ("pandas.given_to_a_library = lambda: file", "at exit\n")],
+)
+def test_what_a_script_leaves_open_is_written_at_its_end(job, tmp_path, more, printed):
+    with job.start(AT_THE_END + more) as process:
+        assert process.wait(30) == 0
+    assert job.log().read_text() == printed
+    assert (tmp_path / "job" / "unclosed.txt").read_text() == "written"
 
 
 def test_a_process_is_polled_waited_for_and_ended(job):
@@ -199,7 +244,8 @@ def test_jobs_share_a_process_unless_python_would_start_differently(
 
 def test_it_ends_with_the_server_and_jobs_from_it_are_given_up(processes, job, address):
     with job.start("import os, signal; print(os.getppid()); signal.pause()") as process:
-        parent = int(wait_until(job.log().read_text))
+        supervisor = int(wait_until(job.log().read_text))
+        parent = psutil.Process(supervisor).ppid()
         processes.close()
         wait_until(lambda: not is_alive(parent))
         # Nobody will tell its exit code: the node ends what is left of it.
@@ -211,7 +257,12 @@ STANDING_BY = """\
 #!/bin/bash
 # Stands for a Python that imports; $4 is the descriptor that ends with the server.
 echo $$ > "$(dirname "$0")/pid"
-read -r _ <&"$4"
+read -r -n 1 _ <&"$4"
+"""
+WITHOUT_SDK = f"""\
+#!/bin/bash
+echo $$ > "$(dirname "$0")/pid"
+exit {NO_SDK}
 """
 
 
@@ -221,12 +272,12 @@ class Pythons:
     def __init__(self, folder):
         self.folder = folder
 
-    def ensure(self, processes, number):
+    def ensure(self, processes, number, program=STANDING_BY):
         """Ask for the process of environment `number`."""
         python = self.folder / str(number) / "python"
         if not python.exists():
             python.parent.mkdir()
-            python.write_text(STANDING_BY)
+            python.write_text(program)
             python.chmod(0o755)
         return processes.ensure(str(python), {"PATH": os.environ["PATH"]})
 
@@ -248,7 +299,7 @@ def pythons(tmp_path):
 
 def test_there_are_only_so_many_and_they_end_with_the_server(pythons):
     processes = WarmProcesses(stay_seconds=0)
-    numbers = range(warm.MAX_PROCESSES + 1)
+    numbers = range(MAX_PROCESSES + 1)
     for number in numbers:
         assert pythons.ensure(processes, number) == pythons.ensure(processes, number)
         pythons.pid(number)
@@ -260,7 +311,7 @@ def test_there_are_only_so_many_and_they_end_with_the_server(pythons):
 
 def test_runs_in_many_environments_do_not_push_each_other_out(pythons):
     processes = WarmProcesses(stay_seconds=3600)
-    numbers = range(warm.MAX_PROCESSES + 1)
+    numbers = range(MAX_PROCESSES + 1)
     for number in [*numbers, *numbers]:
         pythons.ensure(processes, number)
     assert all(is_alive(pythons.pid(number)) for number in numbers[:-1])
@@ -277,6 +328,35 @@ def test_one_that_was_killed_is_started_again(pythons):
     assert pythons.ensure(processes, 0) == address
     assert is_alive(pythons.pid(0, but=killed))
     processes.close()
+
+
+def test_environments_without_the_sdk_take_no_place_from_others(pythons):
+    processes = WarmProcesses(stay_seconds=3600)
+    numbers = range(MAX_PROCESSES)
+    for number in numbers:
+        pythons.ensure(processes, number, WITHOUT_SDK)
+        wait_until(lambda number=number: not is_alive(pythons.pid(number)))
+    for number in numbers:
+        # Known by now: a node need not ask for it.
+        assert pythons.ensure(processes, number) is None
+    others = range(MAX_PROCESSES, 2 * MAX_PROCESSES)
+    for number in others:
+        assert pythons.ensure(processes, number)
+    assert all(is_alive(pythons.pid(number)) for number in others)
+    processes.close()
+
+
+def test_a_folder_that_was_tidied_away_is_made_again(pythons):
+    processes = WarmProcesses()
+    old = pythons.ensure(processes, 0)
+    first = pythons.pid(0)
+    shutil.rmtree(os.path.dirname(old))
+    new = pythons.ensure(processes, 0)
+    assert new != old and os.path.isdir(os.path.dirname(new))
+    wait_until(lambda: not is_alive(first))
+    assert is_alive(pythons.pid(0, but=first))
+    processes.close()
+    assert not os.path.exists(os.path.dirname(new))
 
 
 @pytest.fixture(scope="module")
@@ -296,15 +376,15 @@ def empty_sdk(tmp_path_factory):
     return str(folder)
 
 
-def run_alone(python, address, idle_seconds, *, sdk="", server_is_dead=False):
+def run_alone(python, address, idle_seconds, *, sdk="", server_is_dead=False, told=b""):
     """The program of warm processes until it ends by itself; its exit code."""
-    program = Path(warm.__file__).parent.parent.parent / "job_side" / "fork_server.py"
     read_end, write_end = os.pipe()
+    os.write(write_end, told)
     if server_is_dead:
         os.close(write_end)
     try:
         return subprocess.run(
-            [python, str(program), str(address), str(read_end), str(idle_seconds)],
+            [python, fork_server.__file__, str(address), str(read_end), str(idle_seconds)],
             env={"PYTHONPATH": sdk},
             pass_fds=[read_end],
             check=False,
@@ -314,6 +394,30 @@ def run_alone(python, address, idle_seconds, *, sdk="", server_is_dead=False):
         os.close(read_end)
         if not server_is_dead:
             os.close(write_end)
+
+
+def test_one_that_made_room_leaves_the_others_their_place(bare_python, empty_sdk):
+    processes = WarmProcesses(stay_seconds=0)
+    # They differ in what a Python reads when it starts.
+    environments = [
+        {"PYTHONPATH": empty_sdk, "LANG": f"C{number}"} for number in range(MAX_PROCESSES + 2)
+    ]
+    for environment in environments:
+        address = processes.ensure(bare_python, environment)
+        wait_until(lambda address=address: os.path.exists(address))
+    # The first two have ended, in a folder that had others or none.
+    for environment in environments[:1]:
+        address = processes.ensure(bare_python, environment)
+        wait_until(lambda address=address: os.path.exists(address))
+    processes.close()
+    wait_until(lambda: not os.path.exists(os.path.dirname(address)))
+
+
+def test_one_that_is_told_to_end_leaves_the_folder_to_the_server(bare_python, empty_sdk, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    assert run_alone(bare_python, folder / "address", 600, sdk=empty_sdk, told=b".") == 0
+    assert os.listdir(folder) == []
 
 
 def test_one_without_work_ends(bare_python, empty_sdk, tmp_path):
@@ -331,7 +435,7 @@ def test_one_whose_server_was_killed_leaves_nothing_behind(bare_python, empty_sd
 
 
 def test_an_environment_without_the_sdk_has_none(bare_python, tmp_path):
-    assert run_alone(bare_python, tmp_path / "address", 600) == warm.NO_SDK
+    assert run_alone(bare_python, tmp_path / "address", 600) == NO_SDK
     assert not (tmp_path / "address").exists()
 
 
