@@ -8,14 +8,17 @@ from pathlib import Path
 from local_workspace.engines.jobs.folders import log_artifact, log_path
 from local_workspace.services.artifact import (
     RUN_ORIGIN,
+    Artifact,
     ArtifactLog,
     append_artifact,
-    artifact_size,
+    artifact_exists,
+    get_artifact,
     make_appendable,
     run_container,
 )
 from local_workspace.services.execution import Job
 from local_workspace.store.blobs import BlobError
+from local_workspace.store.blobs.properties import APPEND_BLOB
 from local_workspace.whole_files import write_whole
 from local_workspace.workspace import LocalWorkspace
 
@@ -91,12 +94,15 @@ class JobLogs:
 
     def _position(self, stream: _Stream) -> int:
         """How far a log was carried by whoever carried it before."""
-        carried = self._size(stream)
-        position = carried - _read_shift(stream.source)
-        if 0 <= position <= stream.source.stat().st_size:
-            return position
-        # Its folder was lost, or the artifact deleted: what there is now comes below what is there.
-        _write_shift(stream.source, carried)
+        there = self._artifact(stream)
+        size = there.blob.size if there else 0
+        shift = _read_shift(stream.source)
+        is_ours = there is None or there.blob.blob_type == APPEND_BLOB
+        if shift is not None and is_ours and 0 <= size - shift <= stream.source.stat().st_size:
+            return size - shift
+        # A new log; or its folder was lost, or the artifact deleted or replaced: all that there is
+        # now comes below what is there.
+        _write_shift(stream.source, size)
         return 0
 
     def _append(self, stream: _Stream, data: bytes) -> None:
@@ -107,13 +113,17 @@ class JobLogs:
             if error.code != "InvalidBlobType":
                 raise
             # The script has put a file of its own there: that stays, and the log goes on below it.
-            _write_shift(stream.source, self._size(stream) - (stream.position or 0))
+            there = self._artifact(stream)
+            size = there.blob.size if there else 0
+            _write_shift(stream.source, size - (stream.position or 0))
             make_appendable(self.workspace, RUN_ORIGIN, container, stream.artifact)
             append_artifact(self.workspace, RUN_ORIGIN, container, stream.artifact, data)
 
-    def _size(self, stream: _Stream) -> int:
+    def _artifact(self, stream: _Stream) -> Artifact | None:
         container = run_container(self.job.run_id)
-        return artifact_size(self.workspace, RUN_ORIGIN, container, stream.artifact)
+        if not artifact_exists(self.workspace, RUN_ORIGIN, container, stream.artifact):
+            return None
+        return get_artifact(self.workspace, RUN_ORIGIN, container, stream.artifact)
 
 
 def build_log_of(workspace: LocalWorkspace, run_id: str) -> ArtifactLog:
@@ -125,11 +135,11 @@ def _shift_file(source: Path) -> Path:
     return source.with_name(f"{source.name}.shift")
 
 
-def _read_shift(source: Path) -> int:
+def _read_shift(source: Path) -> int | None:
     try:
         return int(_shift_file(source).read_text())
     except FileNotFoundError:
-        return 0
+        return None
 
 
 def _write_shift(source: Path, shift: int) -> None:

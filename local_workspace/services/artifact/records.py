@@ -224,13 +224,6 @@ def make_appendable(workspace: LocalWorkspace, origin: str, container: str, path
     )
 
 
-def artifact_size(workspace: LocalWorkspace, origin: str, container: str, path: str) -> int:
-    """The bytes of an artifact; 0 when there is none."""
-    if not artifact_exists(workspace, origin, container, path):
-        return 0
-    return get_artifact(workspace, origin, container, path).blob.size
-
-
 def delete_artifact(workspace: LocalWorkspace, origin: str, container: str, path: str) -> None:
     """Delete an artifact. Raises NotFound."""
     found = get_artifact(workspace, origin, container, path)

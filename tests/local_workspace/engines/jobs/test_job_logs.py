@@ -1,5 +1,7 @@
 """The logs of jobs: carried on piece by piece, whatever a script does to the artifact."""
 
+import shutil
+
 import pytest
 from execution_helpers import GATE, text_of, wait_for, wait_until
 
@@ -73,6 +75,35 @@ def test_a_log_whose_file_was_lost_begins_below_what_is_there(workspace, job):
     path.write_bytes(b"again\n")
     JobLogs(workspace, job).carry_on()
     assert content(workspace) == b"a long line of the first attempt\nagain\n"
+
+
+def test_a_log_whose_file_was_lost_may_be_longer_than_what_is_there(workspace, job):
+    path = log_path(workspace, job, 0)
+    path.write_bytes(b"first\n")
+    JobLogs(workspace, job).carry_on()
+    shutil.rmtree(path.parent)
+    path.parent.mkdir()
+    path.write_bytes(b"it is run again\n")
+    JobLogs(workspace, job).carry_on()
+    assert content(workspace) == b"first\nit is run again\n"
+
+
+def test_a_file_put_there_before_anything_was_printed_hides_nothing(workspace, job):
+    artifact.write_artifact(workspace, artifact.RUN_ORIGIN, CONTAINER, LOG, b"mine\n")
+    log_path(workspace, job, 0).write_bytes(b"printed\n")
+    JobLogs(workspace, job).carry_on()
+    assert content(workspace) == b"mine\nprinted\n"
+
+
+def test_a_file_put_over_a_log_before_a_crash_hides_nothing(workspace, job):
+    path = log_path(workspace, job, 0)
+    path.write_bytes(b"one\n")
+    JobLogs(workspace, job).carry_on()
+    artifact.write_artifact(workspace, artifact.RUN_ORIGIN, CONTAINER, LOG, b"mine\n")
+    path.write_bytes(b"one\ntwo\n")
+    JobLogs(workspace, job).carry_on()
+    # How far it was is not known any more: what was replaced is there once more.
+    assert content(workspace) == b"mine\none\ntwo\n"
 
 
 def test_a_job_that_uploads_its_own_log_ends_well(lab, tmp_path):
