@@ -140,7 +140,11 @@ class Engine(ABC):
             return
         moment = max(time.monotonic() + seconds, self._not_before.get(key, 0.0))
         self._due[key] = min(moment, self._due.get(key, moment))
-        if self._thread is None:
+        self._have_a_loop()
+
+    def _have_a_loop(self) -> None:
+        """Begin the loop, unless there is one; with the lock held."""
+        if self._thread is None and not self._closing:
             self._thread = threading.Thread(target=self._loop, name=self.name, daemon=True)
             self._thread.start()
 
@@ -172,7 +176,11 @@ class Engine(ABC):
             keys = list(self.unfinished())
         except Exception:
             _log.exception("The engine %s could not read its tables", self.name)
-            self._rescan_at = time.monotonic() + LONGEST_DELAY_SECONDS
+            with self._wake:
+                self._rescan_at = time.monotonic() + LONGEST_DELAY_SECONDS
+                # Whether there are items is not known: somebody has to ask again.
+                self._have_a_loop()
+                self._wake.notify()
             return
         with self._wake:
             for key in keys:
@@ -246,7 +254,8 @@ class Engine(ABC):
                     self._schedule(key, 0.0)
                     self._wake.notify()
                 return
-        delay = min(FIRST_DELAY_SECONDS * 2 ** max(tries - 1, 0), LONGEST_DELAY_SECONDS)
+        doubled = min(max(tries - 1, 0), MAX_TRIES)
+        delay = min(FIRST_DELAY_SECONDS * 2**doubled, LONGEST_DELAY_SECONDS)
         if _passes(error):
             delay = LONGEST_DELAY_SECONDS / 5
         with self._wake:

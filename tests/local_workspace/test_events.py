@@ -1,0 +1,87 @@
+"""Events: published after the commit that makes them true, to each subscriber on its own."""
+
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import event
+
+from local_workspace.events import Event, RunEnded, tell
+
+
+@dataclass(frozen=True)
+class Happened(Event):
+    what: str
+
+
+def test_events_are_published_after_the_commit_in_their_order(workspace):
+    seen = []
+    workspace.events.subscribe((Happened,), seen.append)
+    with workspace.database.write() as session:
+        for what in ("one", "two", "one"):
+            tell(session, Happened(what))
+        assert seen == []
+    # What is told twice has happened once.
+    assert seen == [Happened("one"), Happened("two")]
+
+
+def test_a_subscriber_may_write_for_the_transaction_is_over(workspace):
+    seen = []
+
+    def write(happened):
+        with workspace.database.write() as session:
+            if happened.what == "first":
+                tell(session, Happened("second"))
+        seen.append(happened.what)
+
+    workspace.events.subscribe((Happened,), write)
+    with workspace.database.write() as session:
+        tell(session, Happened("first"))
+    assert sorted(seen) == ["first", "second"]
+
+
+def test_nothing_is_published_of_what_was_taken_back(workspace):
+    seen = []
+    workspace.events.subscribe((Event,), seen.append)
+    with pytest.raises(RuntimeError), workspace.database.write() as session:
+        tell(session, Happened("not at all"))
+        raise RuntimeError("taken back")
+    with workspace.database.write():
+        pass
+    assert seen == []
+
+
+def test_a_commit_that_fails_publishes_nothing(workspace):
+    seen = []
+    workspace.events.subscribe((Event,), seen.append)
+
+    def refuse(_session):
+        raise RuntimeError("no commit")
+
+    with pytest.raises(RuntimeError), workspace.database.write() as session:
+        tell(session, Happened("not at all"))
+        event.listen(session, "before_commit", refuse)
+    assert seen == []
+
+
+def test_the_error_of_a_subscriber_is_its_own(workspace):
+    seen = []
+
+    def broken(_event):
+        raise RuntimeError("broken")
+
+    workspace.events.subscribe((Happened,), broken)
+    workspace.events.subscribe((Happened,), seen.append)
+    with workspace.database.write() as session:
+        tell(session, Happened("one"))
+        tell(session, Happened("two"))
+    assert seen == [Happened("one"), Happened("two")]
+
+
+def test_a_subscriber_gets_the_kinds_that_it_asked_for(workspace):
+    runs, everything = [], []
+    workspace.events.subscribe((RunEnded,), runs.append)
+    workspace.events.subscribe((Event,), everything.append)
+    ended = RunEnded("run", "Completed", None, "run")
+    workspace.events.publish([Happened("other"), ended])
+    assert runs == [ended]
+    assert everything == [Happened("other"), ended]
