@@ -6,6 +6,8 @@ import pytest
 from sqlalchemy import event
 
 from local_workspace.events import Event, RunEnded, tell
+from local_workspace.services import run_history
+from local_workspace.store.tables.run_history import RunRow
 
 
 @dataclass(frozen=True)
@@ -24,19 +26,18 @@ def test_events_are_published_after_the_commit_in_their_order(workspace):
     assert seen == [Happened("one"), Happened("two")]
 
 
-def test_a_subscriber_may_write_for_the_transaction_is_over(workspace):
-    seen = []
+def test_what_is_told_is_in_the_tables(workspace):
+    found = []
 
-    def write(happened):
-        with workspace.database.write() as session:
-            if happened.what == "first":
-                tell(session, Happened("second"))
-        seen.append(happened.what)
+    def look(_event):
+        with workspace.database.read() as session:
+            found.append(session.get(RunRow, "run") is not None)
 
-    workspace.events.subscribe((Happened,), write)
+    workspace.events.subscribe((Happened,), look)
     with workspace.database.write() as session:
-        tell(session, Happened("first"))
-    assert sorted(seen) == ["first", "second"]
+        run_history.upsert_run(session, "experiment", "run", {})
+        tell(session, Happened("a run"))
+    assert found == [True]
 
 
 def test_nothing_is_published_of_what_was_taken_back(workspace):
