@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timezone
@@ -87,7 +87,6 @@ class _Held:
     restored: int = 0
     # Of the attempt that runs, when this server started it.
     news: News | None = None
-    started: float = 0.0
     ran_noted: float = 0.0
     is_asked_to_end: bool = False
     cancel_asked: bool = False
@@ -165,15 +164,20 @@ class JobsEngine(Engine):
 
     def _tidy(self) -> float:
         """Clear away what ended runs left, once an hour."""
-        now = time.monotonic()
-        if now >= self._tidy_at:
-            self._tidy_at = now + _TIDY_SECONDS
-            self.aside(lambda: tidying.tidy(self.workspace))
-        return self._tidy_at - now
+        left = self._tidy_at - time.monotonic()
+        if left <= 0:
+            self.aside(self._tidy_up)
+        return left
+
+    def _tidy_up(self) -> None:
+        tidying.tidy(self.workspace)
+        self._tidy_at = time.monotonic() + _TIDY_SECONDS
 
     def fail(self, key: Key, reason: str) -> None:
         """End a job that cannot be carried on; of a compute target, all that are on it."""
         if key == _TIDY:
+            # There is no hurry: it is tried again in an hour.
+            self._tidy_at = time.monotonic() + _TIDY_SECONDS
             return
         kind, name = key
         message = f"The run could not be carried on ({reason})."
@@ -189,13 +193,23 @@ class JobsEngine(Engine):
     def close(self) -> None:
         """End all nodes and processes. What ran is run again after the next start."""
         self.stop_looking()
-        for held in list(self._held.values()):
-            self._end_processes(held)
+        # So that what goes on beside the loop ends, too; and then those that it has just started.
+        self._for_each(self._end_processes)
         super().close()
+        self._for_each(self._end_processes)
         self.nodes.close()
         self._local.shutdown(wait=True, cancel_futures=True)
         self.warm.close()
-        self._give_back()
+        # What ran is in the queue again, and this is no loss.
+        self._for_each(self._give_back)
+
+    def _for_each(self, step: Callable[[_Held], None]) -> None:
+        """Do something with each job that is held, whatever becomes of the others."""
+        for held in list(self._held.values()):
+            try:
+                step(held)
+            except Exception:
+                _log.exception("Run %s: not all could be done at the end", held.job.run_id)
 
     # Jobs
 
@@ -323,6 +337,9 @@ class JobsEngine(Engine):
         job = held.job
         if row.cancel_requested:
             return self._end(job.run_id, "Canceled")
+        if job.is_local and local_start(self.workspace, job) is None:
+            message = "The folder of this local run was deleted: submit it again."
+            return self._end(job.run_id, "Failed", message)
         if job.compute is not None and not self._queues.is_granted(job.run_id):
             self.wake(("compute", job.compute))
             return None
@@ -335,7 +352,7 @@ class JobsEngine(Engine):
             return self._end(job.run_id, "Failed", str(error))
         self._change(job, status="Running", state="running", attempts=attempt.number)
         held.news = News(attempt.number)
-        held.started = held.ran_noted = time.monotonic()
+        held.ran_noted = time.monotonic()
         held.is_asked_to_end = False
         try:
             self._give_to_nodes(job, attempt, specifications, held.news)
@@ -457,15 +474,14 @@ class JobsEngine(Engine):
             return
         self._end(job.run_id, *ending(self.workspace, job, row.attempts, outcomes))
 
-    def _give_back(self) -> None:
-        """After an orderly end: what ran is in the queue again, and this is no loss."""
-        for held in self._held.values():
-            if held.news is None:
-                continue
-            with self.workspace.database.read() as session:
-                row = find_job(session, held.job.run_id)
-            if row is not None and row.state == "running" and not row.cancel_requested:
-                self._again(held, row, _STOPPED)
+    def _give_back(self, held: _Held) -> None:
+        """After an orderly end: a job that ran is in the queue again."""
+        if held.news is None:
+            return
+        with self.workspace.database.read() as session:
+            row = find_job(session, held.job.run_id)
+        if row is not None and row.state == "running" and not row.cancel_requested:
+            self._again(held, row, _STOPPED)
 
     # Compute targets
 

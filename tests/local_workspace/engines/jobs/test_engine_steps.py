@@ -1,83 +1,15 @@
 """Steps of the jobs engine that go wrong: nothing is dropped, nothing waits for a restart."""
 
-import json
 import shutil
-import time
 
-import pytest
 from execution_helpers import GATE, error_of, text_of, wait_for, wait_until
 
-from local_workspace.engines import base
 from local_workspace.engines.jobs import engine as jobs
-from local_workspace.engines.jobs.attempt import Attempt, News
-from local_workspace.engines.jobs.specifications import write_specifications
-from local_workspace.engines.nodes import NodeOutcome, ProcessOutcome, WarmProcesses
-from local_workspace.errors import StorageFull
-from local_workspace.services import execution, run_history
-from local_workspace.startup import running
-
-RUN = "steps_1_00000000"
-GOOD = NodeOutcome([ProcessOutcome(0, "exited", 0)])
+from local_workspace.engines.jobs.attempt import News
+from local_workspace.engines.nodes import NodeOutcome, ProcessOutcome
 
 
-@pytest.fixture
-def engine(workspace, monkeypatch):
-    """The jobs engine of a workspace whose local runs end as soon as they begin."""
-    monkeypatch.setattr(base, "FIRST_DELAY_SECONDS", 0.01)
-    monkeypatch.setattr(base, "LONGEST_DELAY_SECONDS", 0.05)
-    monkeypatch.setattr(jobs, "_run_here", lambda _paths, done: done(0, GOOD))
-    with running(workspace):
-        yield workspace.engines.jobs
-
-
-def submit(workspace, folder):
-    """A local run, as the SDK submits and starts it."""
-    definition = {
-        "Configuration": {
-            "script": "train.py",
-            "target": "local",
-            "environment": {"name": "own", "python": {"userManagedDependencies": True}},
-        }
-    }
-    execution.submit_run(workspace, "steps", RUN, definition)
-    job_folder = workspace.paths.runs / RUN
-    job_folder.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(exist_ok=True)
-    (job_folder / "environment.json").write_text(json.dumps({}))
-    (job_folder / "start").write_text(f"{folder}\n")
-
-
-def status(workspace):
-    with workspace.database.read() as session:
-        return run_history.get_run(session, RUN).status
-
-
-def ended(workspace):
-    return wait_until(
-        lambda: (found := status(workspace)) in run_history.TERMINAL_STATUSES and found
-    )
-
-
-def test_a_job_that_ends_while_the_disk_is_full_ends_well_when_there_is_room(
-    engine, workspace, tmp_path, monkeypatch
-):
-    tries = []
-    keep_files = jobs.keep_files
-
-    def full_at_first(*arguments):
-        tries.append(status(workspace))
-        # More often than a fault may come before its job fails.
-        if len(tries) <= 2 * base.MAX_TRIES:
-            raise StorageFull("no room")
-        keep_files(*arguments)
-
-    monkeypatch.setattr(jobs, "keep_files", full_at_first)
-    submit(workspace, tmp_path / "project")
-    assert ended(workspace) == "Completed"
-    assert set(tries) == {"Finalizing"}
-
-
-def test_a_step_that_fails_twice_is_done_in_the_end(engine, workspace, tmp_path, monkeypatch):
+def test_a_step_that_fails_twice_is_done_in_the_end(bench, monkeypatch):
     failures = []
     write = jobs.write_specifications
 
@@ -88,64 +20,32 @@ def test_a_step_that_fails_twice_is_done_in_the_end(engine, workspace, tmp_path,
         return write(*arguments)
 
     monkeypatch.setattr(jobs, "write_specifications", fails_twice)
-    submit(workspace, tmp_path / "project")
-    assert ended(workspace) == "Completed"
+    with bench.server():
+        assert bench.ends(bench.submit("twice")) == "Completed"
     assert len(failures) == 2
 
 
-def test_a_step_that_always_fails_fails_its_run_with_the_reason(
-    engine, workspace, tmp_path, monkeypatch
-):
+def test_a_step_that_always_fails_fails_its_run_with_the_reason(bench, monkeypatch):
     def broken(*_arguments):
         raise RuntimeError("broken for good")
 
     monkeypatch.setattr(jobs, "write_specifications", broken)
-    submit(workspace, tmp_path / "project")
-    assert ended(workspace) == "Failed"
-    with workspace.database.read() as session:
-        error = run_history.get_run(session, RUN).error["error"]
-    assert "broken for good" in error["message"]
-
-
-def test_what_is_not_committed_has_not_happened(engine, workspace, tmp_path, monkeypatch):
-    refused = []
-    change = jobs.change_job
-
-    def refuses_once(session, run_id, **changes):
-        row = change(session, run_id, **changes)
-        if changes.get("state") == "running" and not refused:
-            refused.append(1)
-            raise RuntimeError("the commit fails")
-        return row
-
-    monkeypatch.setattr(jobs, "change_job", refuses_once)
-    submit(workspace, tmp_path / "project")
-    assert ended(workspace) == "Completed"
-    with workspace.database.read() as session:
-        assert execution.find_job(session, RUN).attempts == 1
+    with bench.server():
+        run = bench.submit("always")
+        assert bench.ends(run) == "Failed"
+    assert "broken for good" in bench.run(run).error["error"]["message"]
 
 
 def test_late_news_of_an_earlier_attempt_does_not_count():
     news = News(attempt=2)
     news.tell(1, 0, NodeOutcome(is_lost=True))
     assert news.so_far() == {}
-    news.tell(2, 0, GOOD)
-    assert news.so_far() == {0: GOOD}
+    good = NodeOutcome([ProcessOutcome(0, "exited", 0)])
+    news.tell(2, 0, good)
+    assert news.so_far() == {0: good}
 
 
-def test_the_time_of_a_run_counts_only_while_it_runs(workspace, monkeypatch):
-    job = execution.Job(RUN, "steps", "cluster", compute="cpu", script="a.py", max_seconds=100)
-    with workspace.database.write() as session:
-        run_history.upsert_run(session, "steps", RUN, {})
-    monkeypatch.setattr(WarmProcesses, "ensure", lambda *_arguments: None)
-    attempt = Attempt(3, workspace.paths.root / "python", ran_seconds=30.0)
-    before = time.time()
-    [[path]] = write_specifications(workspace, job, attempt, WarmProcesses())
-    deadline = json.loads(path.read_text())["deadline"]
-    assert before + 70 <= deadline <= time.time() + 70
-
-
-def test_orderly_stops_cost_no_attempt_and_a_lost_folder_is_no_dead_end(lab, tmp_path):
+def test_a_run_whose_folder_is_deleted_while_the_server_is_off_is_run_again(lab, tmp_path):
     began = str(tmp_path / "began")
     run = lab.submit(
         GATE + "open(sys.argv[1] + os.environ['AZUREML_RUN_ATTEMPT'], 'w').close()\n"
@@ -153,19 +53,15 @@ def test_orderly_stops_cost_no_attempt_and_a_lost_folder_is_no_dead_end(lab, tmp
         began,
         str(lab.gate()),
     )
-    for attempt in range(1, jobs.MAX_LOSSES + 1):
-        wait_until((tmp_path / f"began{attempt}").exists)
-        lab.server.restart()
-    wait_until((tmp_path / f"began{jobs.MAX_LOSSES + 1}").exists)
-    # Then it is killed, and what it had is gone.
+    wait_until((tmp_path / "began1").exists)
     lab.server.kill()
     shutil.rmtree(lab.server.paths.runs / run.id)
     lab.gate().touch()
     lab.server.start(lab.server.settings.port)
     assert wait_for(run) == "Completed"
-    log = text_of(run, "user_logs/std_log.txt", tmp_path)
-    assert log.count("The local workspace was stopped while the run was on it") == (
-        jobs.MAX_LOSSES + 1
+    assert (tmp_path / "began2").exists()
+    assert text_of(run, "user_logs/std_log.txt", tmp_path) == (
+        "The local workspace was stopped while the run was on it (attempt 1). It is run again.\n"
     )
 
 
