@@ -1,5 +1,6 @@
 """Every test session has a local workspace of its own; see `local_workspace/pytest_plugin.py`."""
 
+import os
 from typing import Any
 
 import pytest
@@ -8,6 +9,12 @@ from xdist.scheduler import LoadScopeScheduling
 pytest_plugins = ["local_workspace.pytest_plugin"]
 
 _END_TO_END = "tests/end_to_end/"
+
+# Numeric libraries keep all cores busy while they wait for their threads. There is a worker on
+# each core already: twice as many threads make them all several times slower.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Servers, nodes and jobs are started a hundred times: each would compile their modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 class ByModule(LoadScopeScheduling):

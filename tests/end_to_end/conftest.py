@@ -17,14 +17,16 @@ from local_workspace.paths import DEFAULT_ROOT, Paths
 
 # What a clone has, and a lesson may use.
 _PARTS = ("data", "experiments", "assets", "lesson_runner", "local_workspace")
-_QUESTION = """
-import json
+# Imports the SDK once, then answers one question in each line.
+_ANSWERING = """
+import json, sys
 from dotenv import load_dotenv
 load_dotenv(override=True)
 from azureml.core import Workspace
-ws = Workspace.from_config()
-{code}
-print("ANSWER", json.dumps(answer))
+for line in sys.stdin:
+    names = {"ws": Workspace.from_config()}
+    exec(json.loads(line), names)
+    print("ANSWER", json.dumps(names["answer"]), flush=True)
 """
 
 
@@ -48,6 +50,7 @@ class Clone:
             "HOME": str(home),
             "MPLBACKEND": "Agg",
         }
+        self._answering: subprocess.Popen[str] | None = None
 
     def python(self, *arguments: str, within: Sequence[str] = ()) -> str:
         """What the Python of this environment prints, run `within` another command, if any.
@@ -68,6 +71,8 @@ class Clone:
 
     def lessons(self, *numbers: str, within: Sequence[str] = ()) -> str:
         """Run lessons, all of them unless numbers are given, with the steps of run.py."""
+        # They may leave another workspace behind than the one that was asked.
+        self.close()
         return self.python("-m", "lesson_runner", *numbers, within=within)
 
     def log(self, number: str) -> str:
@@ -75,10 +80,36 @@ class Clone:
         return (self.folder / "outputs" / "logs" / f"{number}.log").read_text(encoding="utf-8")
 
     def ask(self, code: str) -> object:
-        """`answer` after `code`, run in a process of its own in which `ws` is the workspace."""
-        printed = self.python("-c", _QUESTION.format(code=code))
-        lines = [line for line in printed.splitlines() if line.startswith("ANSWER ")]
-        return json.loads(lines[-1].removeprefix("ANSWER "))
+        """`answer` after `code`, run in a process of the clone in which `ws` is the workspace.
+
+        Raises AssertionError when it fails.
+        """
+        if self._answering is None:
+            self._answering = subprocess.Popen(
+                [sys.executable, "-c", _ANSWERING],
+                cwd=self.folder,
+                env=self.environment,
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        process = self._answering
+        process.stdin.write(json.dumps(code) + "\n")
+        process.stdin.flush()
+        printed = []
+        for line in process.stdout:
+            if line.startswith("ANSWER "):
+                return json.loads(line.removeprefix("ANSWER "))
+            printed.append(line)
+        self.close()
+        raise AssertionError("".join(printed)[-6000:])
+
+    def close(self) -> None:
+        """End the process that answers questions, if there is one."""
+        if self._answering is not None:
+            self._answering.communicate()
+            self._answering = None
 
 
 @pytest.fixture(scope="session")
@@ -89,4 +120,5 @@ def clone(tmp_path_factory):
         clone.first_output = clone.lessons()
         yield clone
     finally:
+        clone.close()
         process.stop(clone.paths)

@@ -15,6 +15,18 @@ from local_workspace.workspace import LocalWorkspace
 
 
 @pytest.fixture(scope="session")
+def local_workspace(local_workspace):
+    """The workspace of this test session, whose SDK object keeps one token for all its calls.
+
+    Otherwise the SDK asks for two tokens before each of them.
+    """
+    from execution_helpers import quick_workspace
+
+    local_workspace._workspace = quick_workspace(local_workspace.workspace)
+    return local_workspace
+
+
+@pytest.fixture(scope="session")
 def ws(local_workspace):
     """The SDK's workspace."""
     return local_workspace.workspace

@@ -10,7 +10,15 @@ from azureml.core import Dataset
 from azureml.core.runconfig import MpiConfiguration
 from azureml.data import OutputFileDatasetConfig
 from azureml.data._dataset import _Dataset
-from execution_helpers import GATE, error_of, json_of, text_of, wait_for, wait_until
+from execution_helpers import (
+    GATE,
+    error_of,
+    json_of,
+    own_environment,
+    text_of,
+    wait_for,
+    wait_until,
+)
 
 from local_workspace.job_side import datasets
 
@@ -285,6 +293,28 @@ def test_a_canceled_run_leaves_no_mount_behind(lab, store, local_workspace):
     run.cancel()
     wait_for(run)
     wait_until(lambda: not is_mounted(path))
+
+
+@pytest.mark.skipif(not CAN_MOUNT, reason="this machine has no /dev/fuse that this user may open")
+def test_a_script_that_is_killed_leaves_no_mount_behind(lab, store, tmp_path):
+    """Nor does a folder stay that nobody serves any more."""
+    files = Dataset.File.from_files((store, "job-data/**"))
+    script = """
+        import os, sys
+        assert os.path.ismount(sys.argv[1])
+        open(os.environ["NOTE"], "w").write(sys.argv[1])
+        os.kill(os.getpid(), 9)
+    """
+    environment = own_environment(NOTE=str(tmp_path / "note"))
+    run = run_with(lab, files.as_named_input("raw").as_mount(), script, environment=environment)
+    assert "SIGKILL" in error_of(run)["message"]
+    assert not is_mounted((tmp_path / "note").read_text())
+
+
+def test_a_mount_of_somebody_else_stays(monkeypatch, tmp_path):
+    monkeypatch.setattr(datasets, "_is_in_mount_table", lambda path: True)
+    monkeypatch.setattr(datasets.subprocess, "call", lambda command: pytest.fail(f"{command}"))
+    datasets.unmounting([str(tmp_path)])()
 
 
 def test_a_machine_without_fuse_downloads_and_says_so(monkeypatch, tmp_path, capsys):

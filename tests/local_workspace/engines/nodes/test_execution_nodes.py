@@ -14,6 +14,7 @@ from azureml.core.runconfig import (
 from execution_helpers import (
     GATE,
     error_of,
+    is_alive,
     json_of,
     own_environment,
     text_of,
@@ -22,7 +23,7 @@ from execution_helpers import (
 )
 
 from local_workspace.engines.jobs.ranks import rank_variables
-from local_workspace.engines.nodes.node import _watch
+from local_workspace.engines.nodes import node
 from local_workspace.errors import BadRequest, NotImplementedHere
 from local_workspace.services.execution.parsing import layout_of
 
@@ -172,27 +173,54 @@ def test_a_process_that_fails_while_it_is_looked_at_is_the_reason(tmp_path):
         let_go = see_off = ask_to_end
 
     failing, waiting = Process(True), Process(False)
-    _watch([waiting, failing], tmp_path / "cancel")
+    node._watch([waiting, failing], tmp_path / "cancel")
     assert (failing.reason, waiting.reason) == ("exited", "canceled")
 
 
+def test_a_process_that_cannot_be_noted_does_not_run_on(tmp_path, monkeypatch):
+    started = []
+
+    def full(path, content):
+        started.append(json.loads(content)["process"])
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(node, "write_whole", full)
+    specification = {
+        "rank": 0,
+        "python": sys.executable,
+        "folder": str(tmp_path),
+        "log": str(tmp_path / "log"),
+        "log_limit": 1000,
+        "result": str(tmp_path / "result"),
+        "script": "",
+        "command": "sleep 600",
+        "inputs": [],
+        "outputs": [],
+        "environment": {},
+    }
+    (tmp_path / "process-0.json").write_text(json.dumps(specification))
+    with pytest.raises(OSError, match="the disk is full"):
+        node.run_node([str(tmp_path / "process-0.json")])
+    assert not is_alive(*started)
+
+
 def test_jobs_start_in_the_order_of_their_submission(lab):
-    """Two hundred of them, behind one that holds all nodes."""
+    """Twenty of them, behind one that holds all nodes."""
     gate = lab.gate()
     mpi = MpiConfiguration(node_count=2)
     first = lab.submit(GATE + "wait_for(sys.argv[1])", str(gate), distributed_job_config=mpi)
     wait_for(first, "Running")
-    experiment = lab.experiment("two-hundred")
+    experiment = lab.experiment("twenty")
     configuration = lab.configuration(command="true")
 
-    runs = [experiment.submit(configuration) for _ in range(200)]
+    runs = [experiment.submit(configuration) for _ in range(20)]
     assert wait_for(runs[-1], "Queued") == "Queued"
     gate.touch()
     assert wait_for(first) == "Completed"
-    for run in runs[-2:]:
-        assert wait_for(run, seconds=200) == "Completed"
-    assert Counter(run.status for run in experiment.get_runs()) == {"Completed": 200}
-    started = re.findall(r"Run (two-hundred_\S+): Running", lab.server_log())
+    for run in runs:
+        assert wait_for(run) == "Completed"
+    assert Counter(run.status for run in experiment.get_runs()) == {"Completed": 20}
+    started = re.findall(r"Run (twenty_\S+): Running", lab.server_log())
     assert started == [run.id for run in runs]
 
 

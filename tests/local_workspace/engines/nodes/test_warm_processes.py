@@ -369,10 +369,12 @@ def bare_python(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def empty_sdk(tmp_path_factory):
-    """A folder with an SDK that takes no time to import."""
+    """A folder with an SDK that takes no time to import, or until a gate is there."""
     folder = tmp_path_factory.mktemp("sdk")
     (folder / "azureml" / "core").mkdir(parents=True)
-    (folder / "azureml" / "core" / "__init__.py").write_text("")
+    (folder / "azureml" / "core" / "__init__.py").write_text(
+        GATE + "wait_for(os.environ.get('PYTHON_GATE', '/'))"
+    )
     return str(folder)
 
 
@@ -396,21 +398,23 @@ def run_alone(python, address, idle_seconds, *, sdk="", server_is_dead=False, to
             os.close(write_end)
 
 
-def test_one_that_made_room_leaves_the_others_their_place(bare_python, empty_sdk):
+def test_one_that_makes_room_leaves_the_others_their_place(bare_python, empty_sdk, tmp_path):
     processes = WarmProcesses(stay_seconds=0)
-    # They differ in what a Python reads when it starts.
-    environments = [
-        {"PYTHONPATH": empty_sdk, "LANG": f"C{number}"} for number in range(MAX_PROCESSES + 2)
-    ]
-    for environment in environments:
-        address = processes.ensure(bare_python, environment)
-        wait_until(lambda address=address: os.path.exists(address))
-    # The first two have ended, in a folder that had others or none.
-    for environment in environments[:1]:
-        address = processes.ensure(bare_python, environment)
+    # They differ in what a Python reads when it starts; these still import when the first one ends.
+    gate = tmp_path / "gate"
+    slow = [{"PYTHON_GATE": str(gate), "LANG": f"C{number}"} for number in range(MAX_PROCESSES)]
+    addresses = []
+    for environment in ({}, *slow):
+        addresses.append(processes.ensure(bare_python, {"PYTHONPATH": empty_sdk, **environment}))
+        if environment == {}:
+            wait_until(lambda: os.path.exists(addresses[0]))
+            first = processes._processes[addresses[0]][0]
+    assert first.wait(30) == 0
+    gate.touch()
+    for address in addresses[1:]:
         wait_until(lambda address=address: os.path.exists(address))
     processes.close()
-    wait_until(lambda: not os.path.exists(os.path.dirname(address)))
+    wait_until(lambda: not os.path.exists(os.path.dirname(addresses[0])))
 
 
 def test_one_that_is_told_to_end_leaves_the_folder_to_the_server(bare_python, empty_sdk, tmp_path):
