@@ -9,7 +9,7 @@ import pytest
 from execution_helpers import wait_until
 
 from local_workspace.engines import base
-from local_workspace.engines.jobs import engine as jobs
+from local_workspace.engines.jobs import steps as jobs
 from local_workspace.engines.nodes import NodeOutcome, ProcessOutcome
 from local_workspace.paths import Paths
 from local_workspace.services import execution, run_history

@@ -11,7 +11,7 @@ import pytest
 from execution_helpers import wait_until
 
 from local_workspace.engines import base
-from local_workspace.engines.jobs import engine as jobs
+from local_workspace.engines.jobs import steps as jobs
 from local_workspace.engines.jobs.logs import JobLogs
 from local_workspace.engines.nodes import NodeOutcome, ProcessOutcome
 from local_workspace.services import artifact

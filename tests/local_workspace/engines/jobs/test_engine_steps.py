@@ -4,7 +4,7 @@ import shutil
 
 from execution_helpers import GATE, error_of, text_of, wait_for, wait_until
 
-from local_workspace.engines.jobs import engine as jobs
+from local_workspace.engines.jobs import steps as jobs
 from local_workspace.engines.jobs.attempt import News
 from local_workspace.engines.nodes import NodeOutcome, ProcessOutcome
 
