@@ -15,6 +15,7 @@ from typing import Any
 import dask
 from distributed import Client, LocalCluster, get_worker
 from distributed.client import Future
+from distributed.core import Status
 from distributed.scheduler import KilledWorker
 from distributed.security import Security
 
@@ -49,8 +50,9 @@ class Cluster:
         folder.mkdir(parents=True, exist_ok=True)
         self.name = name
         self._ids = uuid.uuid4().hex
-        # Nodes that are promised to a job, by job and node; Dask finds out which ones.
-        self._busy: set[str] = set()
+        # The addresses of the nodes that are given to a job, by its tasks.
+        self._taken: dict[str, str] = {}
+        self._futures: dict[str, Future] = {}
         self._idle_since: dict[Any, float] = {}
         self._cluster = LocalCluster(
             name=f"{name}-{self._ids}",
@@ -74,7 +76,23 @@ class Cluster:
     @property
     def free_nodes(self) -> int:
         """How many nodes are there and have no work."""
-        return len(self._cluster.scheduler.workers) - len(self._busy)
+        return len(self._free())
+
+    def _free(self) -> list[str]:
+        """The addresses of the nodes that work and are given to nobody.
+
+        Dask itself gives a task to any node that *has* what it needs, also while another task uses
+        it, and to none that has only just come.
+        """
+        taken = set(self._taken.values())
+        wanted = set(self._cluster.worker_spec)
+        return [
+            worker.address
+            for worker in list(self._cluster.scheduler.workers.values())
+            if worker.status == Status.running
+            and worker.name in wanted
+            and worker.address not in taken
+        ]
 
     @property
     def is_empty(self) -> bool:
@@ -104,6 +122,7 @@ class Cluster:
         Idle nodes above `maximum` go at once. Returns the number of nodes that the cluster is
         heading for.
         """
+        self._end_what_waits_for_nodes_that_went()
         wanted = max(minimum, min(needed, maximum))
         spec = self._cluster.worker_spec
         ripe = self._idle_for(idle_seconds)[: max(len(spec) - wanted, 0)]
@@ -118,12 +137,10 @@ class Cluster:
         """The names of the nodes that have had nothing to do for so long; none while jobs wait."""
         now = time.monotonic()
         workers = list(self._cluster.scheduler.workers.values())
-        idle = [worker.name for worker in workers if not worker.processing]
+        taken = set(self._taken.values())
+        idle = [worker.name for worker in workers if worker.address not in taken]
         self._idle_since = {name: self._idle_since.get(name, now) for name in idle}
-        ripe = [name for name in idle if now - self._idle_since[name] >= seconds]
-        # A job that has just been submitted is not yet on its node.
-        spare = len(workers) - len(self._busy)
-        return ripe[: max(spare, 0)]
+        return [name for name in idle if now - self._idle_since[name] >= seconds]
 
     def submit(
         self,
@@ -134,11 +151,16 @@ class Cluster:
     ) -> None:
         """Run a job on as many nodes as there are lists of specifications, one process for each.
 
-        `done(node, outcome)` comes for every node, from another thread.
+        `done(node, outcome)` comes for every node, most often from another thread.
         """
+        free = self._free()
         for node, paths in enumerate(specifications):
+            if node >= len(free):
+                # It went since it was granted.
+                done(node, NodeOutcome(is_lost=True))
+                continue
             key = f"{run_id}|{attempt}|{node}"
-            self._busy.add(key)
+            self._taken[key] = free[node]
             future = self._client.submit(
                 _run_on_node,
                 [str(path) for path in paths],
@@ -146,8 +168,18 @@ class Cluster:
                 pure=False,
                 retries=0,
                 resources={_RESOURCE: 1},
+                workers=[free[node]],
             )
+            self._futures[key] = future
             future.add_done_callback(self._callback(key, node, done))
+
+    def _end_what_waits_for_nodes_that_went(self) -> None:
+        """A task whose node went before it began would wait for it for ever."""
+        there = set(self._cluster.scheduler.workers)
+        for key, address in list(self._taken.items()):
+            future = self._futures.get(key)
+            if address not in there and future is not None and not future.done():
+                future.cancel()
 
     def _callback(
         self, key: str, node: int, done: Callable[[int, NodeOutcome], None]
@@ -156,7 +188,8 @@ class Cluster:
             outcome, worker = _outcome_of(future)
             if worker is not None:
                 self._idle_since.pop(worker, None)
-            self._busy.discard(key)
+            self._taken.pop(key, None)
+            self._futures.pop(key, None)
             done(node, outcome)
             future.release()
 
