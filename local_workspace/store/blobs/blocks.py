@@ -46,8 +46,36 @@ def _file_name(block_id: str) -> str:
     return raw.hex()
 
 
+class Room:
+    """How many more uncommitted blocks a blob takes, without counting them at each one.
+
+    They are counted when nothing is known of their folder and when as many were added as it had
+    room for, whether or not those replaced others: what is remembered may be too little, never
+    too much.
+    """
+
+    _MOST_REMEMBERED = 1_000
+
+    def __init__(self) -> None:
+        self._left: dict[str, int] = {}
+
+    def take(self, folder: str) -> bool:
+        """Whether a new block finds room in `folder`, which is then one block fuller."""
+        left = self._left.get(folder, 0) or MAX_UNCOMMITTED_BLOCKS - len(os.listdir(folder))
+        if len(self._left) >= self._MOST_REMEMBERED:
+            self._left.clear()
+        self._left[folder] = max(left - 1, 0)
+        return left > 0
+
+
 def stage(
-    layout: Layout, account: str, container: str, name: str, block_id: str, file: TemporaryFile
+    layout: Layout,
+    account: str,
+    container: str,
+    name: str,
+    block_id: str,
+    file: TemporaryFile,
+    room: Room,
 ) -> None:
     """Keep `file` as an uncommitted block of a blob.
 
@@ -57,12 +85,14 @@ def stage(
     file_name = _file_name(block_id)
     folder = layout.blocks_of(account, container, name)
     os.makedirs(folder, exist_ok=True)
-    others = os.listdir(folder)
-    if others and len(others[0]) != len(file_name):
+    with os.scandir(folder) as entries:
+        other = next(entries, None)
+    if other and len(other.name) != len(file_name):
         raise BlobError("InvalidBlobOrBlock", "All block IDs of a blob must have the same length.")
-    if len(others) >= MAX_UNCOMMITTED_BLOCKS and file_name not in others:
+    path = os.path.join(folder, file_name)
+    if not room.take(folder) and not os.path.exists(path):
         raise BlobError("BlockCountExceedsLimit", f"({MAX_UNCOMMITTED_BLOCKS:,} uncommitted)")
-    file.publish(os.path.join(folder, file_name))
+    file.publish(path)
 
 
 def uncommitted(layout: Layout, account: str, container: str, name: str) -> dict[str, int]:

@@ -40,6 +40,10 @@ class BlobStore(BlobTree):
     BlobError and never leave a blob half changed.
     """
 
+    def __init__(self, root: Path | str) -> None:
+        super().__init__(root)
+        self._room = blocks.Room()
+
     # Containers
 
     def create_container(
@@ -216,7 +220,7 @@ class BlobStore(BlobTree):
                 found = self._load(account, container, name)
                 if found and found[1].properties.blob_type == APPEND_BLOB:
                     raise BlobError("InvalidBlobType", "An append blob has no blocks to put.")
-                blocks.stage(self.layout, account, container, name, block_id, file)
+                blocks.stage(self.layout, account, container, name, block_id, file, self._room)
 
     def commit_blocks(
         self,
