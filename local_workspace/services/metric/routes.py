@@ -11,7 +11,7 @@ from local_workspace.errors import BadRequest, ServiceError, error_body
 from local_workspace.http import WORKSPACE_SCOPE, JSONResponse, get_workspace, json_body, sdk
 from local_workspace.service import Service
 from local_workspace.services.metric import records
-from local_workspace.services.run_history import add_warning, check_run, get_run
+from local_workspace.services.run_history import add_warnings, check_run, get_run
 from local_workspace.workspace import LocalWorkspace
 
 router = APIRouter(prefix="/metric/v2.0" + WORKSPACE_SCOPE + "/runs/{run_id}")
@@ -86,9 +86,9 @@ def log(
         check_run(session, run_id)
         for index, error in records.log_values(session, run_id, values).items():
             failed.setdefault(owners[index], error)
-        for error in failed.values():
+        if failed:
             # The SDK writes what is refused to a log that nobody sees.
-            add_warning(session, run_id, "Metrics", error.message)
+            add_warnings(session, run_id, "Metrics", [error.message for error in failed.values()])
     # The SDK shows the name and the message; the values of a metric may be megabytes.
     return JSONResponse(
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +39,10 @@ STATUSES = (
     "Canceled",
 )
 TERMINAL_STATUSES = frozenset({"Completed", "Failed", "Canceled"})
+
+# Of one run. All of them are read and written with it.
+MAX_WARNINGS = 100
+_MORE_WARNINGS = "There are more warnings than are kept of a run."
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
 
@@ -328,10 +333,23 @@ def error_response(error: dict[str, Any] | str) -> dict[str, Any]:
 
 def add_warning(session: Session, run_id: str, source: str, message: str) -> RunRow:
     """Add a warning, which `run.get_details()` shows, unless it is there. Raises NotFound."""
+    return add_warnings(session, run_id, source, [message])
+
+
+def add_warnings(session: Session, run_id: str, source: str, messages: Iterable[str]) -> RunRow:
+    """Add warnings that are not there yet, up to MAX_WARNINGS of a run. Raises NotFound."""
     row = get_run(session, run_id)
-    warning = {"source": source, "message": message}
-    if warning not in row.warnings:
-        row.warnings = [*row.warnings, warning]
+    added = [
+        warning
+        for message in dict.fromkeys(messages)
+        if (warning := {"source": source, "message": message}) not in row.warnings
+    ]
+    room = MAX_WARNINGS - len(row.warnings)
+    if len(added) > room > 0:
+        # The last one says that there are others.
+        added = [*added[: room - 1], {"source": source, "message": _MORE_WARNINGS}]
+    if added and room > 0:
+        row.warnings = [*row.warnings, *added]
         row.last_modified = utc_now()
     session.flush()
     return row
