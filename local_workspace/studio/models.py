@@ -13,6 +13,7 @@ from local_workspace.services.model_management import (
     all_versions,
     get_model,
     get_version,
+    latest_versions,
 )
 from local_workspace.store.tables.model_management import ModelRow, ModelVersionRow
 from local_workspace.workspace import LocalWorkspace
@@ -34,10 +35,8 @@ class ModelPage:
 
 def models(session: Session) -> list[tuple[ModelRow, ModelVersionRow | None]]:
     """Every model by name, with its latest version."""
-    latest: dict[str, ModelVersionRow] = {}
-    for row in all_versions(session):
-        if row.name not in latest or row.version > latest[row.name].version:
-            latest[row.name] = row
+    by_stage = latest_versions(session)
+    latest = {name: max(rows, key=lambda row: row.version) for name, rows in by_stage.items()}
     return [(model, latest.get(model.name)) for model in all_models(session)]
 
 

@@ -95,14 +95,18 @@ class RegistryStore(AbstractStore):
     ) -> PagedList:
         """A page of registered models."""
         with mlflow_errors(), self._workspace.database.read() as session:
-            rows = model_management.all_models(session)
-            versions: dict[str, list[ModelVersionRow]] = {row.name: [] for row in rows}
-            for one in model_management.all_versions(session):
-                versions.setdefault(one.name, []).append(one)
+            rows = {row.name: row for row in model_management.all_models(session)}
+            # No filter and no order asks for versions: those of the page are enough.
+            models = [self._model(session, row, []) for row in rows.values()]
+            found = SearchModelUtils.sort(SearchModelUtils.filter(models, filter_string), order_by)
+            page, token = SearchUtils.paginate(found, page_token, max_results)
+            names = [model.name for model in page]
+            latest = model_management.latest_versions(session, names)
             folders: dict[str, str] = {}
-            models = [self._model(session, row, versions[row.name], folders) for row in rows]
-        found = SearchModelUtils.sort(SearchModelUtils.filter(models, filter_string), order_by)
-        return PagedList(*SearchUtils.paginate(found, page_token, max_results))
+            return PagedList(
+                [self._model(session, rows[name], latest.get(name, []), folders) for name in names],
+                token,
+            )
 
     def get_registered_model(self, name: str) -> RegisteredModel:
         """The model of that name."""
@@ -353,21 +357,17 @@ class RegistryStore(AbstractStore):
         self,
         session: Session,
         row: ModelRow,
-        versions: list[ModelVersionRow] | None = None,
+        latest: list[ModelVersionRow] | None = None,
         folders: dict[str, str] | None = None,
     ) -> RegisteredModel:
-        if versions is None:
-            versions = model_management.all_versions(session, name=row.name)
-        latest: dict[str, ModelVersionRow] = {}
-        for one in versions:
-            if one.stage not in latest or one.version > latest[one.stage].version:
-                latest[one.stage] = one
+        if latest is None:
+            latest = model_management.latest_versions(session, [row.name]).get(row.name, [])
         return RegisteredModel(
             name=row.name,
             creation_timestamp=milliseconds(row.created),
             last_updated_timestamp=milliseconds(row.last_modified),
             description=row.description or "",
-            latest_versions=[self._version(session, one, row, folders) for one in latest.values()],
+            latest_versions=[self._version(session, one, row, folders) for one in latest],
             tags=[RegisteredModelTag(key, value or "") for key, value in row.tags.items()],
             aliases=[
                 RegisteredModelAlias(alias, str(version)) for alias, version in row.aliases.items()

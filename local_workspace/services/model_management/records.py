@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
@@ -14,9 +15,16 @@ from local_workspace.errors import BadRequest, Conflict, NotFound
 from local_workspace.services.model_management.assets import create_asset
 from local_workspace.store.tables.model_management import ModelRow, ModelVersionRow
 
+# How many rows are read at once where it is not known how many are wanted.
+_AT_ONCE = 200
 STAGES = ("None", "Staging", "Production", "Archived")
 # The SDK's own rule (`model_name_validation`): letters, digits, '-', '.' and '_', up to 255.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-._]{0,254}")
+_NEWEST_FIRST = (
+    ModelVersionRow.created.desc(),
+    ModelVersionRow.version.desc(),
+    ModelVersionRow.name,
+)
 # As many digits as every database keeps in an integer column.
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
@@ -166,12 +174,72 @@ def all_versions(
         query = query.where(ModelVersionRow.name == name)
     if run_id is not None:
         query = query.where(ModelVersionRow.run_id == run_id)
-    order = (
-        ModelVersionRow.created.desc(),
-        ModelVersionRow.version.desc(),
-        ModelVersionRow.name,
+    return list(session.scalars(query.order_by(*_NEWEST_FIRST)))
+
+
+def latest_versions(
+    session: Session, names: Iterable[str] | None = None
+) -> dict[str, list[ModelVersionRow]]:
+    """The latest version in each stage, by model: of all models, or of those in `names`."""
+    key = (ModelVersionRow.name, ModelVersionRow.stage)
+    highest = select(*key, func.max(ModelVersionRow.version).label("version")).group_by(*key)
+    if names is not None:
+        highest = highest.where(ModelVersionRow.name.in_(list(names)))
+    of_stage = highest.subquery()
+    query = select(ModelVersionRow).join(
+        of_stage,
+        (of_stage.c.name == ModelVersionRow.name) & (of_stage.c.version == ModelVersionRow.version),
     )
-    return list(session.scalars(query.order_by(*order)))
+    found: dict[str, list[ModelVersionRow]] = {}
+    for row in session.scalars(query.order_by(*_NEWEST_FIRST)):
+        found.setdefault(row.name, []).append(row)
+    return found
+
+
+def page_of_versions(
+    session: Session,
+    start: int,
+    count: int,
+    *,
+    name: str | None = None,
+    run_id: str | None = None,
+    framework: str | None = None,
+    latest_only: bool = False,
+    matches: Callable[[ModelVersionRow], bool] | None = None,
+) -> tuple[list[ModelVersionRow], bool]:
+    """Up to `count` versions from the one numbered `start` on, and whether there are more.
+
+    The newest first; with `latest_only` those with the highest numbers, one of each model. The
+    database reads no more than the page, or than it takes to find so many that `matches` likes.
+    """
+    wanted = []
+    if name is not None:
+        wanted.append(ModelVersionRow.name == name)
+    if run_id is not None:
+        wanted.append(ModelVersionRow.run_id == run_id)
+    query = select(ModelVersionRow).where(*wanted)
+    order = _NEWEST_FIRST
+    if latest_only:
+        latest = (
+            select(ModelVersionRow.name, func.max(ModelVersionRow.version).label("version"))
+            .where(*wanted)
+            .group_by(ModelVersionRow.name)
+            .subquery()
+        )
+        query = query.join(
+            latest,
+            (latest.c.name == ModelVersionRow.name) & (latest.c.version == ModelVersionRow.version),
+        )
+        order = (ModelVersionRow.version.desc(), *_NEWEST_FIRST)
+    if framework:
+        query = query.where(func.lower(ModelVersionRow.framework) == framework.lower())
+    query = query.order_by(*order)
+    if matches is None:
+        found = list(session.scalars(query.offset(start).limit(count + 1)))
+    else:
+        liked = (row for row in session.scalars(query).yield_per(_AT_ONCE) if matches(row))
+        found = list(islice(liked, start, start + count + 1))
+    return found[:count], len(found) > count
 
 
 def delete_version(session: Session, name: str, version: int | str) -> None:

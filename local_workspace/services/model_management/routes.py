@@ -81,17 +81,19 @@ def list_models(
         raise BadRequest(f"'{skip}' is not a continuation token of a list of models.")
     start = int(skip or 0)
     with workspace.database.read() as session:
-        found = wire.matching(
-            records.all_versions(session, name=name, run_id=run_id),
+        rows, has_more = records.page_of_versions(
+            session,
+            start,
+            count,
+            name=name,
+            run_id=run_id,
             framework=framework,
-            tags=tags,
-            properties=properties,
-            dataset_id=dataset_id,
             latest_only=latest_only,
+            matches=wire.matcher(tags, properties, dataset_id),
         )
-        page = [wire.model_dto(row) for row in found[start : start + count]]
+        page = [wire.model_dto(row) for row in rows]
     next_link = None
-    if len(found) > start + count:
+    if has_more:
         # The SDK takes nothing but this parameter out of it.
         next_link = f"{workspace.origin}{request.url.path}?$skipToken={start + count}"
     return JSONResponse({"value": page, "continuationToken": None, "nextLink": next_link})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -139,30 +139,22 @@ def _with_properties(row: ModelVersionRow, given: dict[str, str | None]) -> dict
     return {**row.properties, **given}
 
 
-def matching(
-    rows: Sequence[ModelVersionRow],
-    *,
-    framework: str | None,
-    tags: str | None,
-    properties: str | None,
-    dataset_id: str | None,
-    latest_only: bool,
-) -> list[ModelVersionRow]:
-    """Those of `rows` (newest first) that a query means: `tags` is `key,key=value`, all of them."""
-    found = []
-    seen: set[str] = set()
-    for row in sorted(rows, key=lambda row: -row.version) if latest_only else rows:
-        if latest_only and row.name in seen:
-            continue
-        seen.add(row.name)
-        if framework and (row.framework or "").lower() != framework.lower():
-            continue
+def matcher(
+    tags: str | None, properties: str | None, dataset_id: str | None
+) -> Callable[[ModelVersionRow], bool] | None:
+    """What a query asks of versions beyond their columns: `tags` is `key,key=value`, all of them.
+
+    None when it asks nothing.
+    """
+    if not (tags or properties or dataset_id):
+        return None
+
+    def matches(row: ModelVersionRow) -> bool:
         if not _has(row.tags, tags) or not _has(row.properties, properties):
-            continue
-        if dataset_id and dataset_id not in {one.get("id") for one in row.datasets}:
-            continue
-        found.append(row)
-    return found
+            return False
+        return not dataset_id or dataset_id in {one.get("id") for one in row.datasets}
+
+    return matches
 
 
 def _has(present: dict[str, str | None], wanted: str | None) -> bool:
