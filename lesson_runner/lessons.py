@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import inspect
 import json
-import os
 import re
 import tokenize
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from local_workspace.whole_files import write_whole
 
 _NAME = re.compile(r"(\d\d)_\w+\.py")
 _NEEDS = re.compile(r"^Needs: (.+)$", re.MULTILINE)
@@ -100,9 +101,5 @@ class Record:
             done.append(number)
         self.seconds[number] = round(seconds, 1)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(".new")
-        temporary.write_text(
-            json.dumps({"done": self.done, "seconds": self.seconds}, indent=2) + "\n",
-            encoding="utf-8",
-        )
-        os.replace(temporary, self.path)
+        content = json.dumps({"done": self.done, "seconds": self.seconds}, indent=2)
+        write_whole(self.path, content + "\n")

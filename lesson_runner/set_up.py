@@ -12,6 +12,7 @@ from typing import Iterator, TextIO
 
 from lesson_runner.installer import Installer, SetupError, step
 from lesson_runner.interpreters import clean_environment, is_wanted
+from local_workspace.whole_files import write_whole
 
 __all__ = ["Environment", "SetupError", "clean_environment"]
 
@@ -88,7 +89,7 @@ class Environment:
         installer.run(install, progress=True)
         step("Checking that the packages agree with each other")
         installer.run([uv, "pip", "check", "--python", str(self.python)])
-        self._stamp.write_text(json.dumps({"fingerprint": self._fingerprint()}), encoding="utf-8")
+        write_whole(self._stamp, json.dumps({"fingerprint": self._fingerprint()}))
         step(f"Set up in {time.monotonic() - started:.0f} s")
 
 

@@ -22,6 +22,7 @@ from typing import Any
 from local_workspace.client_environment import server_environment
 from local_workspace.identity.certificates import Certificates
 from local_workspace.paths import Paths
+from local_workspace.whole_files import write_whole
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -90,9 +91,7 @@ def read_state(paths: Paths) -> ServerState | None:
 
 def write_state(paths: Paths, state: ServerState) -> None:
     """Say where this server listens; complete or not at all."""
-    temporary = paths.server_state.with_suffix(".new")
-    temporary.write_text(json.dumps(state.__dict__), encoding="utf-8")
-    os.replace(temporary, paths.server_state)
+    write_whole(paths.server_state, json.dumps(state.__dict__))
 
 
 def health(paths: Paths, port: int, timeout: float = 2.0) -> dict[str, Any] | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import os
 import secrets
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from local_workspace.clock import iso, utc_now
+from local_workspace.whole_files import write_whole
 
 # Fixed, so that a config.json stays valid when the workspace behind it is made anew.
 SUBSCRIPTION_ID = "10ca1000-0000-4000-8000-000000000001"
@@ -81,14 +81,8 @@ class Settings:
 
     def save(self, path: Path) -> None:
         """Write to `path`, readable by the owner only, complete or not at all."""
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(dataclasses.asdict(self), file, indent=2)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        content = json.dumps(dataclasses.asdict(self), indent=2)
+        write_whole(path, f"{content}\n", mode=0o600, is_durable=True)
 
     @classmethod
     def load(cls, path: Path) -> Settings:

@@ -10,6 +10,8 @@ import certifi
 import trustme
 from cryptography import x509
 
+from local_workspace.whole_files import write_whole
+
 _NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -31,8 +33,8 @@ class Certificates:
                 organization_name="Local workspace", key_type=trustme.KeyType.ECDSA
             )
             server = authority.issue_cert(*_NAMES, key_type=trustme.KeyType.ECDSA)
-            _write_private(self.server, server.private_key_and_cert_chain_pem.bytes())
-            _write_private(self.authority, authority.cert_pem.bytes())
+            write_whole(self.server, server.private_key_and_cert_chain_pem.bytes(), mode=0o600)
+            write_whole(self.authority, authority.cert_pem.bytes(), mode=0o600)
         self._write_bundle()
 
     def _usable(self) -> bool:
@@ -57,16 +59,8 @@ class Certificates:
                 content = path.read_bytes()
                 if content not in parts:
                     parts.append(content)
-        _write_private(self.bundle, b"\n".join(parts))
+        write_whole(self.bundle, b"\n".join(parts), mode=0o600)
 
 
 def _last_part(path: Path) -> bytes:
     return b"-----BEGIN CERTIFICATE" + path.read_bytes().split(b"-----BEGIN CERTIFICATE")[1]
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    os.replace(temporary, path)
