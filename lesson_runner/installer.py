@@ -12,6 +12,7 @@ from typing import Iterator, Sequence, TextIO
 
 from lesson_runner.interpreters import clean_environment, describe_wanted, is_wanted, uv_request
 from local_workspace.python_folders import search_path
+from local_workspace.variables import said_to_uv
 
 # The first uv that knows every option used here.
 OLDEST_UV = (0, 5)
@@ -52,10 +53,7 @@ class Installer:
         self._log = log
         self._said: list[str] = []
         self._environment = clean_environment()
-        # Who has told pip where the packages are has told uv.
-        index = self._environment.get("PIP_INDEX_URL")
-        if index and not {"UV_INDEX_URL", "UV_DEFAULT_INDEX"} & set(self._environment):
-            self._environment["UV_INDEX_URL"] = index
+        self._environment.update(said_to_uv(self._environment))
 
     def run(self, command: Sequence[str], *, progress: bool = False) -> None:
         """Run `command`, with progress lines when asked to.

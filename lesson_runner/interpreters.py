@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from local_workspace.variables import OF_ANOTHER_PYTHON
+
 # The SDK's pins resolve on Python 3.10 only, and Microsoft publishes its data engine
 # (azureml-dataprep-rslex, dotnetcore2) for x86-64 alone. Macs with an Apple processor run an
 # x86-64 Python through Rosetta.
@@ -32,8 +34,7 @@ def clean_environment(first_on_path: Path | None = None) -> dict[str, str]:
 
     `first_on_path` goes to the front of PATH, so that what an environment brings is found.
     """
-    dropped = {"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"}
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    kept = {name: value for name, value in os.environ.items() if name not in OF_ANOTHER_PYTHON}
     if first_on_path is not None:
         path = kept.get("PATH", os.defpath)
         kept["PATH"] = os.pathsep.join([str(first_on_path), path])

@@ -9,6 +9,12 @@ from collections.abc import Mapping
 from local_workspace.identity.certificates import Certificates
 from local_workspace.paths import Paths
 from local_workspace.settings import CLOUD_NAME, Settings
+from local_workspace.variables import (
+    LEADING_AN_SDK,
+    NO_PROXY,
+    TRUSTED_AUTHORITIES,
+    WITHOUT_TELEMETRY,
+)
 
 _LOOPBACK = ("localhost", "127.0.0.1")
 
@@ -32,20 +38,14 @@ def client_environment(
         "MSI_SECRET": settings.msi_secret,
         # Only where it believes to be in App Service does the SDK send the secret.
         "APPSETTING_WEBSITE_SITE_NAME": settings.workspace_name,
-        "REQUESTS_CA_BUNDLE": roots,
-        "SSL_CERT_FILE": roots,
+        **dict.fromkeys(TRUSTED_AUTHORITIES, roots),
         # The SDK keeps the first metadata it ever sees in this folder and ignores the URL from
         # then on: a folder for each port keeps a workspace that moved reachable.
         "AZURE_CONFIG_DIR": str(paths.sdk / f"azure-{settings.port}"),
-        "no_proxy": _without_proxy(base.get("no_proxy", "")),
-        "NO_PROXY": _without_proxy(base.get("NO_PROXY", "")),
+        **{name: _without_proxy(base.get(name, "")) for name in NO_PROXY},
         "AZURE_STORAGE_ACCOUNT": settings.storage_account,
         "AZURE_STORAGE_KEY": settings.storage_key,
-        "HBI_WORKSPACE_JOB": "true",
-        "AZURE_CORE_COLLECT_TELEMETRY": "false",
-        "RSLEX_DISABLE_TELEMETRY": "true",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
+        **WITHOUT_TELEMETRY,
     }
 
 
@@ -82,25 +82,12 @@ def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
     The server must not inherit it: importing MLflow loads the Azure ML plug-in, which fetches the
     cloud metadata at once, and the server would wait for its own answer.
     """
-    dropped = {
-        "ARM_CLOUD_METADATA_URL",
-        "AZUREML_CURRENT_CLOUD",
-        "AZURE_CONFIG_DIR",
-        "MSI_ENDPOINT",
-        "MSI_SECRET",
-        "APPSETTING_WEBSITE_SITE_NAME",
-        "MLFLOW_TRACKING_URI",
-        "MLFLOW_TRACKING_TOKEN",
-        "MLFLOW_RUN_ID",
-        "MLFLOW_EXPERIMENT_ID",
-        "MLFLOW_EXPERIMENT_NAME",
-    }
     kept = {
         name: value
         for name, value in environment.items()
-        if name not in dropped and not name.startswith("AZUREML_RUN")
+        if name not in LEADING_AN_SDK and not name.startswith("AZUREML_RUN")
     }
-    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+    for name in TRUSTED_AUTHORITIES:
         value = kept.get(name, "")
         # A local workspace's own authority would make every other address untrusted.
         if os.path.basename(os.path.dirname(value)) == "certificates":

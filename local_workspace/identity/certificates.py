@@ -10,6 +10,7 @@ import certifi
 import trustme
 from cryptography import x509
 
+from local_workspace.variables import TRUSTED_AUTHORITIES
 from local_workspace.whole_files import write_whole
 
 _NAMES = ("localhost", "127.0.0.1", "::1")
@@ -53,7 +54,7 @@ class Certificates:
         50 ms for the usual roots, 0.7 ms for `authority.pem` alone, hence two files.
         """
         parts = [self.authority.read_bytes(), Path(certifi.where()).read_bytes()]
-        for variable in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        for variable in TRUSTED_AUTHORITIES:
             path = Path(os.environ.get(variable, ""))
             if path.is_file() and path.parent.resolve() != self.folder.resolve():
                 content = path.read_bytes()

@@ -20,6 +20,7 @@ BEFORE_SET_UP = (
     "lesson_runner.lessons",
     "lesson_runner.set_up",
     "local_workspace.python_folders",
+    "local_workspace.variables",
     "local_workspace.whole_files",
 )
 OFFLINE = "#!/bin/sh\n[ $1 = --version ] && echo uv 9.9.0 && exit\necho 'dns error' >&2\nexit 2\n"
@@ -33,7 +34,7 @@ def clone(tmp_path):
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(REPOSITORY / "lesson_runner", tmp_path / "lesson_runner", ignore=ignored)
     (tmp_path / "local_workspace").mkdir()
-    for name in ("__init__.py", "python_folders.py", "whole_files.py"):
+    for name in ("__init__.py", "python_folders.py", "variables.py", "whole_files.py"):
         shutil.copy(REPOSITORY / "local_workspace" / name, tmp_path / "local_workspace" / name)
     (tmp_path / "01_data.py").write_text('"""Data: where it lies."""\n')
     (tmp_path / "bin").mkdir()

@@ -22,6 +22,7 @@ from packaging.version import Version
 
 from local_workspace.client_environment import server_environment
 from local_workspace.python_folders import search_path
+from local_workspace.variables import OF_ANOTHER_PYTHON, said_to_uv
 
 _log = logging.getLogger(__name__)
 
@@ -76,19 +77,9 @@ def uv_command() -> list[str]:
 def installer_environment(base: Mapping[str, str]) -> dict[str, str]:
     """The environment variables for uv: the user's, with what they set for pip said to uv."""
     environment = server_environment(base)
-    for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "UV_PROJECT", "UV_PYTHON"):
+    for name in (*OF_ANOTHER_PYTHON, "UV_PROJECT", "UV_PYTHON"):
         environment.pop(name, None)
-    # uv reads none of pip's variables, and separates several values in its own way.
-    for pip_name, uv_name, separator in (
-        ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", " "),
-        ("PIP_EXTRA_INDEX_URL", "UV_INDEX", " "),
-        ("PIP_FIND_LINKS", "UV_FIND_LINKS", ","),
-        ("PIP_NO_INDEX", "UV_NO_INDEX", " "),
-        ("PIP_TRUSTED_HOST", "UV_INSECURE_HOST", " "),
-        ("PIP_CERT", "SSL_CERT_FILE", " "),
-    ):
-        if environment.get(pip_name) and uv_name not in environment:
-            environment[uv_name] = separator.join(environment[pip_name].split())
+    environment.update(said_to_uv(environment))
     environment.setdefault("UV_HTTP_TIMEOUT", "60")
     environment["UV_PYTHON_DOWNLOADS"] = "never"
     environment["UV_NO_PROGRESS"] = "1"

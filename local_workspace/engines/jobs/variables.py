@@ -11,52 +11,10 @@ from local_workspace.client_environment import client_environment, server_enviro
 from local_workspace.engines.jobs.attempt import Attempt
 from local_workspace.services import run_history
 from local_workspace.services.execution import Job
+from local_workspace.variables import OF_ANOTHER_PYTHON, OF_THE_MACHINE, SIGNING_A_USER_IN
 from local_workspace.workspace import LocalWorkspace
 
 TOKEN_SECONDS = 24 * 3600
-# What a node has of this machine: where programs and libraries are, the language, the way out. Not
-# what the user who started the server has in the shell: on Azure a job does not see that either.
-_OF_THE_MACHINE = frozenset(
-    {
-        "PATH",
-        "LANG",
-        "LANGUAGE",
-        "TZ",
-        "TMPDIR",
-        "USER",
-        "LOGNAME",
-        "SHELL",
-        "LD_LIBRARY_PATH",
-        "DYLD_LIBRARY_PATH",
-        "DYLD_FALLBACK_LIBRARY_PATH",
-        "CUDA_VISIBLE_DEVICES",
-        "CUDA_HOME",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "ALL_PROXY",
-        "NO_PROXY",
-        "http_proxy",
-        "https_proxy",
-        "all_proxy",
-        "no_proxy",
-        "REQUESTS_CA_BUNDLE",
-        "SSL_CERT_FILE",
-        "SSL_CERT_DIR",
-    }
-)
-# A job signs in as its run: what signs a user in stays outside, and so does another Python's path.
-_NOT_FOR_JOBS = frozenset(
-    {
-        "MSI_ENDPOINT",
-        "MSI_SECRET",
-        "APPSETTING_WEBSITE_SITE_NAME",
-        "AZURE_STORAGE_ACCOUNT",
-        "AZURE_STORAGE_KEY",
-        "PYTHONPATH",
-        "PYTHONHOME",
-        "VIRTUAL_ENV",
-    }
-)
 
 
 def callers_environment(path: Path) -> dict[str, str] | None:
@@ -82,7 +40,7 @@ def job_environment(
         base = {
             name: value
             for name, value in server_environment(os.environ).items()
-            if name in _OF_THE_MACHINE or name.startswith("LC_")
+            if name in OF_THE_MACHINE or name.startswith("LC_")
         }
     else:
         base = server_environment(caller)
@@ -90,7 +48,7 @@ def job_environment(
         **base,
         **client_environment(workspace.paths, workspace.settings, base, all_roots=True),
     }
-    for name in _NOT_FOR_JOBS:
+    for name in SIGNING_A_USER_IN | OF_ANOTHER_PYTHON:
         variables.pop(name, None)
     if caller is None:
         home = workspace.paths.sdk / "job-home"

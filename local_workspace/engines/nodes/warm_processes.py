@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-import re
 import select
 import shutil
 import signal
@@ -24,6 +23,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from local_workspace.variables import READ_AT_IMPORT
 
 _log = logging.getLogger(__name__)
 
@@ -41,15 +42,6 @@ NO_SDK = 3
 _ANSWER_SECONDS = 10
 _STOP = b"."
 _PROGRAM = Path(__file__).parent.parent.parent / "job_side" / "fork_server.py"
-# What Python, its libraries and the SDK read when they start or are imported: jobs that differ in
-# one of these do not share a process. Everything else a job's process is given after the fork.
-_READ_AT_IMPORT = re.compile(
-    r"PYTHON|LD_|DYLD_|OMP_|KMP_|MKL_|OPENBLAS_|GOTO_|BLIS_|NUMEXPR_|NUMBA_|NPY_|CUDA_|MALLOC_"
-    r"|JEMALLOC_|ARROW_|MPL|SKLEARN_|SCIPY_|JOBLIB_|LC_|LANG|TZ$|HOME$|TMPDIR$"
-    r"|ARM_|AZURE_|AZUREML_(?!RUN|ROOT|ARM|EXPERIMENT|DATA|NODE|PROCESS|SCRIPT|WORKSPACE)"
-    r"|HBI_|RSLEX_|REQUESTS_|CURL_|SSL_|DO_NOT_TRACK|MLFLOW_(?!TRACKING|RUN_ID|EXPERIMENT)"
-    r"|(https?|all|no)_proxy$|(HTTPS?|ALL|NO)_PROXY$"
-)
 
 
 class WarmProcesses:
@@ -75,7 +67,7 @@ class WarmProcesses:
         """
         if not IS_OFFERED:
             return None
-        shared = {name: value for name, value in environment.items() if _READ_AT_IMPORT.match(name)}
+        shared = {name: value for name, value in environment.items() if READ_AT_IMPORT.match(name)}
         key = json.dumps([python, sorted(shared.items())])
         with self._lock:
             address = f"{self._folder_in_place()}/{hashlib.sha256(key.encode()).hexdigest()[:24]}"
