@@ -35,7 +35,7 @@ def test_what_is_told_is_in_the_tables(workspace):
 
     workspace.events.subscribe((Happened,), look)
     with workspace.database.write() as session:
-        run_history.upsert_run(session, "experiment", "run", {})
+        run_history.upsert_run(session, "experiment", "run")
         tell(session, Happened("a run"))
     assert found == [True]
 

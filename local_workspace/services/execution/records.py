@@ -118,17 +118,17 @@ def _add_run(
         session,
         job.experiment_name,
         job.run_id,
-        {
-            "parentRunId": submission.parent_run_id,
-            "runType": "azureml.scriptrun",
-            "runTypeV2": {"orchestrator": "Execution", "traits": []},
-            "target": target,
-            "scriptName": job.script,
-            "runDefinition": submission.configuration,
-            "inputDatasets": input_lineage(job),
-            "properties": properties,
-            "cancelUri": _cancel_uri(workspace, job),
-        },
+        run_history.RunChanges(
+            parent_run_id=submission.parent_run_id,
+            run_type="azureml.scriptrun",
+            orchestrator="Execution",
+            target=target,
+            script_name=job.script,
+            run_definition=submission.configuration,
+            input_datasets=tuple(input_lineage(job)),
+            properties=properties,
+            cancel_uri=_cancel_uri(workspace, job),
+        ),
         created_by,
     )
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from local_workspace.errors import BadRequest, Conflict
 from local_workspace.services import run_history
 from local_workspace.services.mlflow.entities import experiment_entity, mlflow_errors
+from local_workspace.services.run_history import ExperimentChanges
 from local_workspace.store.tables.run_history import ExperimentRow
 from local_workspace.workspace import LocalWorkspace
 
@@ -84,7 +85,7 @@ class ExperimentStore:
                 state = "archived" if present.archived else "active"
                 raise Conflict(f"Experiment '{name}' already exists in {state} state.")
             row = run_history.ensure_experiment(session, name)
-            changes = {"tags": {tag.key: tag.value for tag in tags or []}}
+            changes = ExperimentChanges(tags={tag.key: tag.value for tag in tags or []})
             run_history.update_experiment(session, row.experiment_id, changes)
             return row.experiment_id
 
@@ -104,22 +105,26 @@ class ExperimentStore:
 
     def delete_experiment(self, experiment_id: str) -> None:
         """Archive an experiment."""
-        self._change(experiment_id, {"archive": True})
+        self._change(experiment_id, ExperimentChanges(is_archived=True))
 
     def restore_experiment(self, experiment_id: str) -> None:
         """Reactivate an archived experiment."""
-        self._change(experiment_id, {"archive": False})
+        self._change(experiment_id, ExperimentChanges(is_archived=False))
 
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
         """Give an experiment another name."""
-        self._change(experiment_id, {"name": new_name}, must_be_active=True)
+        self._change(experiment_id, ExperimentChanges(name=new_name), must_be_active=True)
 
     def set_experiment_tag(self, experiment_id: str, tag) -> None:
         """Set a tag of an experiment."""
         _validate_experiment_tag(tag.key, tag.value)
-        self._change(experiment_id, {"tags": {tag.key: tag.value}}, must_be_active=True)
+        self._change(
+            experiment_id, ExperimentChanges(tags={tag.key: tag.value}), must_be_active=True
+        )
 
-    def _change(self, experiment_id: str, changes: dict, *, must_be_active: bool = False) -> None:
+    def _change(
+        self, experiment_id: str, changes: ExperimentChanges, *, must_be_active: bool = False
+    ) -> None:
         with mlflow_errors(), self._workspace.database.write() as session:
             row = experiment_row(session, experiment_id)
             if must_be_active and row.archived:

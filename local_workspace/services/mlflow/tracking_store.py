@@ -51,6 +51,7 @@ from local_workspace.services.mlflow.entities import (
 )
 from local_workspace.services.mlflow.experiments import ExperimentStore, experiment_row
 from local_workspace.services.mlflow.search import search_runs
+from local_workspace.services.run_history import RunChanges
 from local_workspace.store.tables.run_history import RunRow
 from local_workspace.workspace import LocalWorkspace
 
@@ -83,14 +84,14 @@ class TrackingStore(ExperimentStore, AbstractStore):
             )
         if user_id:
             given.setdefault(USER_TAG, user_id)
-        changes: dict[str, Any] = {
-            "displayName": run_name or named or _generate_random_name(),
-            "description": given.pop(NOTE_TAG, None),
-            "parentRunId": given.get(PARENT_TAG) or None,
-            "runTypeV2": {"orchestrator": None, "traits": ["mlflow"]},
-            "target": "local",
-            "tags": given,
-        }
+        changes = RunChanges(
+            display_name=run_name or named or _generate_random_name(),
+            description=given.pop(NOTE_TAG, None),
+            parent_run_id=given.get(PARENT_TAG) or None,
+            traits=("mlflow",),
+            target="local",
+            tags=given,
+        )
         principal = PRINCIPAL.get()
         created_by = (
             run_history.user_dto(self._workspace.settings, principal) if principal else None
@@ -123,7 +124,9 @@ class TrackingStore(ExperimentStore, AbstractStore):
             row = self._active(session, run_id)
             experiment = run_history.get_experiment_by_id(session, row.experiment_id)
             if run_name:
-                run_history.upsert_run(session, experiment, run_id, {"displayName": run_name})
+                run_history.upsert_run(
+                    session, experiment, run_id, RunChanges(display_name=run_name)
+                )
             if run_status is not None:
                 status = status_from_mlflow(run_status)
                 if status == "Running":
@@ -233,7 +236,7 @@ class TrackingStore(ExperimentStore, AbstractStore):
     def _set_tags(self, session: Session, row: RunRow, tags: dict[str, str]) -> None:
         name, note = tags.pop(NAME_TAG, None), tags.pop(NOTE_TAG, None)
         experiment = run_history.get_experiment_by_id(session, row.experiment_id)
-        changes = {"tags": tags, "displayName": name or None, "description": note}
+        changes = RunChanges(tags=tags, display_name=name or None, description=note)
         run_history.upsert_run(session, experiment, row.run_id, changes)
 
     def delete_tag(self, run_id: str, key: str) -> None:

@@ -1,15 +1,14 @@
 """Run history: experiments and runs. The routes are in the module `routes`."""
 
-from local_workspace.services.run_history.events import apply_event
+from local_workspace.services.run_history.changes import ExperimentChanges, RunChanges
+from local_workspace.services.run_history.client_events import apply_event
 from local_workspace.services.run_history.experiments import (
     delete_experiment_tags,
     ensure_experiment,
-    experiment_dto,
     find_experiment,
     get_experiment,
     get_experiment_by_id,
     query_experiments,
-    text_map,
     update_experiment,
 )
 from local_workspace.services.run_history.mlflow_state import (
@@ -22,6 +21,7 @@ from local_workspace.services.run_history.mlflow_state import (
     set_deleted,
 )
 from local_workspace.services.run_history.paging import Page
+from local_workspace.services.run_history.parsing import text_map
 from local_workspace.services.run_history.queries import count_by_status, query_runs
 from local_workspace.services.run_history.records import (
     STATUSES,
@@ -41,7 +41,9 @@ from local_workspace.services.run_history.wire import run_details_dto, run_dto, 
 __all__ = [
     "STATUSES",
     "TERMINAL_STATUSES",
+    "ExperimentChanges",
     "Page",
+    "RunChanges",
     "add_mlflow_inputs",
     "add_warning",
     "add_warnings",
@@ -51,7 +53,6 @@ __all__ = [
     "delete_experiment_tags",
     "delete_run_tags",
     "ensure_experiment",
-    "experiment_dto",
     "find_experiment",
     "find_run",
     "get_experiment",

@@ -6,33 +6,25 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Query
 
-from local_workspace.errors import BadRequest
 from local_workspace.http import JSONResponse, get_workspace, json_body, sdk
 from local_workspace.services.run_history import experiments
+from local_workspace.services.run_history.parsing import (
+    body_object,
+    experiment_changes,
+    names_of_tags,
+    page_asked_for,
+)
+from local_workspace.services.run_history.wire import experiment_dto
 from local_workspace.workspace import LocalWorkspace
 
 router = APIRouter()
-
-
-def body_object(body: Any) -> dict[str, Any]:
-    """`body` if it is a JSON object. Raises BadRequest."""
-    if not isinstance(body, dict):
-        raise BadRequest("The body must be a JSON object.")
-    return body
-
-
-def names_of_tags(body: Any) -> list[str]:
-    """`body` if it is a list of names. Raises BadRequest."""
-    if not isinstance(body, list) or not all(isinstance(name, str) for name in body):
-        raise BadRequest("The body must be a list of the names of tags.")
-    return body
 
 
 @router.get("/experiments/{name}", openapi_extra=sdk("Experiment"))
 def get_experiment(name: str, workspace: LocalWorkspace = Depends(get_workspace)) -> JSONResponse:
     """Describe an experiment."""
     with workspace.database.read() as session:
-        return JSONResponse(experiments.experiment_dto(experiments.get_experiment(session, name)))
+        return JSONResponse(experiment_dto(experiments.get_experiment(session, name)))
 
 
 @router.post("/experiments/{name}", openapi_extra=sdk("Experiment, Experiment.submit"))
@@ -41,9 +33,7 @@ def create_experiment(
 ) -> JSONResponse:
     """Make an experiment, or describe the one of that name."""
     with workspace.database.write() as session:
-        return JSONResponse(
-            experiments.experiment_dto(experiments.ensure_experiment(session, name))
-        )
+        return JSONResponse(experiment_dto(experiments.ensure_experiment(session, name)))
 
 
 @router.post("/experiments:query", openapi_extra=sdk("Experiment.list, ws.experiments"))
@@ -53,19 +43,12 @@ def list_experiments(
     body: Any = Depends(json_body),
 ) -> JSONResponse:
     """List experiments, active or archived."""
-    query = body_object(body or {})
+    view_type = view_type or body_object(body or {}).get("viewType")
     with workspace.database.read() as session:
-        page = experiments.query_experiments(
-            session,
-            filter=query.get("filter"),
-            order_by=query.get("orderby") or query.get("orderBy"),
-            top=query.get("top"),
-            continuation=query.get("continuationToken"),
-            view_type=view_type or query.get("viewType"),
-        )
+        page = experiments.query_experiments(session, view_type=view_type, **page_asked_for(body))
     return JSONResponse(
         {
-            "value": [experiments.experiment_dto(row) for row in page.rows],
+            "value": [experiment_dto(row) for row in page.rows],
             "continuationToken": page.continuation,
             "nextLink": None,
         }
@@ -79,7 +62,7 @@ def get_experiment_by_id(
     """Describe an experiment by its id."""
     with workspace.database.read() as session:
         return JSONResponse(
-            experiments.experiment_dto(experiments.get_experiment_by_id(session, experiment_id))
+            experiment_dto(experiments.get_experiment_by_id(session, experiment_id))
         )
 
 
@@ -94,8 +77,8 @@ def update_experiment(
 ) -> JSONResponse:
     """Rename, describe, tag, archive or reactivate an experiment."""
     with workspace.database.write() as session:
-        row = experiments.update_experiment(session, experiment_id, body_object(body))
-        return JSONResponse(experiments.experiment_dto(row))
+        row = experiments.update_experiment(session, experiment_id, experiment_changes(body))
+        return JSONResponse(experiment_dto(row))
 
 
 @router.delete("/experimentids/{experiment_id}", openapi_extra=sdk("Experiment.delete"))
@@ -104,9 +87,7 @@ def delete_experiment(
 ) -> JSONResponse:
     """Delete an experiment that has no runs."""
     with workspace.database.write() as session:
-        return JSONResponse(
-            experiments.experiment_dto(experiments.delete_experiment(session, experiment_id))
-        )
+        return JSONResponse(experiment_dto(experiments.delete_experiment(session, experiment_id)))
 
 
 @router.post(

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from local_workspace.clock import iso, utc_now
+from local_workspace.clock import utc_now
 from local_workspace.errors import BadRequest, Conflict, NotFound
 from local_workspace.odata import parse_filter
 from local_workspace.odata_sql import Field, keys_field, text_field, time_field, to_sql
+from local_workspace.services.run_history.changes import ExperimentChanges
 from local_workspace.services.run_history.paging import Page, page_of
 from local_workspace.store.tables.run_history import ExperimentRow, RunRow
 
@@ -106,25 +107,24 @@ def next_run_number(session: Session, experiment_id: str, count: int = 1) -> int
 
 
 def update_experiment(
-    session: Session, experiment_id: str, changes: dict[str, Any]
+    session: Session, experiment_id: str, changes: ExperimentChanges
 ) -> ExperimentRow:
-    """Change `name`, `description`, `archive` (bool) and merge `tags`; null changes nothing.
+    """Change an experiment.
 
     Raises NotFound, BadRequest for a bad name and Conflict for one that is taken.
     """
     row = get_experiment_by_id(session, experiment_id)
-    name = changes.get("name")
+    name = changes.name
     if name is not None and name != row.name:
         check_experiment_name(name)
         if find_experiment(session, name) is not None:
             raise Conflict(f"There is an experiment named '{name}' already.")
         row.name = name
-    if changes.get("description") is not None:
-        row.description = str(changes["description"])
-    if changes.get("archive") is not None:
-        row.archived = (row.archived or utc_now()) if changes["archive"] else None
-    if changes.get("tags") is not None:
-        row.tags = {**row.tags, **text_map(changes["tags"], "tags")}
+    if changes.description is not None:
+        row.description = changes.description
+    if changes.is_archived is not None:
+        row.archived = (row.archived or utc_now()) if changes.is_archived else None
+    row.tags = {**row.tags, **changes.tags}
     row.last_modified = utc_now()
     session.flush()
     return row
@@ -184,32 +184,3 @@ def query_experiments(
         top=top,
         continuation=continuation,
     )
-
-
-def text_map(value: Any, what: str) -> dict[str, str | None]:
-    """`value` as a dictionary of texts, which tags and properties are. Raises BadRequest."""
-    if not isinstance(value, dict):
-        raise BadRequest(f"'{what}' must be a JSON object.")
-    texts: dict[str, str | None] = {}
-    for key, item in value.items():
-        if isinstance(item, (dict, list)):
-            raise BadRequest(f"The value of '{key}' in '{what}' must be text.")
-        if isinstance(item, bool):
-            item = str(item)
-        texts[key] = None if item is None else str(item)
-    return texts
-
-
-def experiment_dto(row: ExperimentRow) -> dict[str, Any]:
-    """`row` on the wire."""
-    return {
-        "experimentId": row.experiment_id,
-        "name": row.name,
-        "description": row.description,
-        "createdUtc": iso(row.created),
-        "archivedTime": iso(row.archived),
-        "tags": row.tags,
-        "artifactLocation": None,
-        "latestRunUpdateTime": None,
-        "latestCreatedRunCreatedUtc": None,
-    }

@@ -11,14 +11,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from local_workspace.clock import parse_iso, utc_now
+from local_workspace.clock import utc_now
 from local_workspace.errors import BadRequest, Conflict, NotFound
 from local_workspace.events import RunEnded, RunStatusChanged, tell
-from local_workspace.services.run_history.experiments import (
-    ensure_experiment,
-    next_run_number,
-    text_map,
-)
+from local_workspace.services.run_history.changes import PLAIN, RunChanges, TextMap
+from local_workspace.services.run_history.experiments import ensure_experiment, next_run_number
 from local_workspace.store.tables.run_history import ExperimentRow, RunRow
 
 # In the order in which a run goes through them; the SDK's RunStatus.
@@ -44,26 +41,8 @@ TERMINAL_STATUSES = frozenset({"Completed", "Failed", "Canceled"})
 MAX_WARNINGS = 100
 _MORE_WARNINGS = "There are more warnings than are kept of a run."
 
+_NO_CHANGES = RunChanges()
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
-
-# Changes that simply become the column's new value: wire name -> column.
-_PLAIN = {
-    "name": "name",
-    "displayName": "display_name",
-    "description": "description",
-    "runType": "run_type",
-    "target": "target",
-    "scriptName": "script_name",
-    "primaryMetricName": "primary_metric_name",
-    "cancelUri": "cancel_uri",
-    "diagnosticsUri": "diagnostics_uri",
-}
-_DOCUMENTS = {
-    "runDefinition": "run_definition",
-    "options": "options",
-    "createdFrom": "created_from",
-    "queueingInfo": "queueing_info",
-}
 
 
 def new_run_id() -> str:
@@ -110,17 +89,17 @@ def upsert_run(
     session: Session,
     experiment: ExperimentRow | str,
     run_id: str,
-    changes: dict[str, Any],
+    changes: RunChanges = _NO_CHANGES,
     created_by: dict[str, Any] | None = None,
     *,
     overwrite_properties: bool = False,
 ) -> RunRow:
-    """Make the run, or change it: `changes` has the fields of the SDK's CreateRunDto.
+    """Make the run, or change it.
 
-    `experiment` is an experiment or its name, made when there is none. Properties and tags are
-    merged, datasets appended, null changes nothing. Raises BadRequest for what a run cannot have
-    (among it another value for a property it has already, unless `overwrite_properties`), NotFound
-    when its parent does not exist, Conflict when it belongs to another experiment.
+    `experiment` is an experiment or its name, made when there is none. Raises BadRequest for what a
+    run cannot have (among it another value for a property it has already, unless
+    `overwrite_properties`), NotFound when its parent does not exist, Conflict when it belongs to
+    another experiment.
     """
     if isinstance(experiment, str):
         experiment = ensure_experiment(session, experiment)
@@ -138,7 +117,7 @@ def _new_run(
     session: Session,
     experiment: ExperimentRow,
     run_id: str,
-    changes: dict[str, Any],
+    changes: RunChanges,
     created_by: dict[str, Any] | None,
 ) -> RunRow:
     if not _RUN_ID.fullmatch(run_id):
@@ -149,7 +128,7 @@ def _new_run(
     if experiment.archived is not None:
         # A run revives its experiment, as a new run of an archived experiment does on Azure.
         experiment.archived = None
-    parent_run_id = changes.get("parentRunId")
+    parent_run_id = changes.parent_run_id or None
     root_run_id = get_run(session, parent_run_id).root_run_id if parent_run_id else run_id
     now = utc_now()
     row = RunRow(
@@ -170,7 +149,7 @@ def _new_run(
         created=now,
         last_modified=now,
         created_by=created_by,
-        data_container_id=changes.get("dataContainerId") or f"dcid.{run_id}",
+        data_container_id=changes.data_container_id or f"dcid.{run_id}",
         input_datasets=[],
         output_datasets=[],
         mlflow_inputs=[],
@@ -180,57 +159,26 @@ def _new_run(
     return row
 
 
-def _apply(
-    session: Session, row: RunRow, changes: dict[str, Any], overwrite_properties: bool
-) -> None:
-    for wire_name, column in _PLAIN.items():
-        value = changes.get(wire_name)
+def _apply(session: Session, row: RunRow, changes: RunChanges, overwrite_properties: bool) -> None:
+    for column in PLAIN:
+        value = getattr(changes, column)
         if value is not None:
-            if not isinstance(value, str):
-                raise BadRequest(f"'{wire_name}' must be text, not {value!r}.")
             setattr(row, column, value)
-    for wire_name, column in _DOCUMENTS.items():
-        if changes.get(wire_name) is not None:
-            setattr(row, column, changes[wire_name])
-    for wire_name, column in (("hidden", "hidden"), ("heartbeatEnabled", "heartbeat_enabled")):
-        if changes.get(wire_name) is not None:
-            setattr(row, column, bool(changes[wire_name]))
-    if changes.get("runTypeV2") is not None:
-        _set_type(row, changes["runTypeV2"])
-    if changes.get("tags") is not None:
-        row.tags = {**row.tags, **text_map(changes["tags"], "tags")}
-    if changes.get("properties") is not None:
-        row.properties = _with_properties(row, changes["properties"], overwrite_properties)
-    for wire_name, column in (
-        ("inputDatasets", "input_datasets"),
-        ("outputDatasets", "output_datasets"),
-    ):
-        present = getattr(row, column)
-        given = changes.get(wire_name) or []
-        if not isinstance(given, list):
-            raise BadRequest(f"'{wire_name}' must be a list.")
-        new = [item for item in given if item not in present]
-        if new:
-            setattr(row, column, [*present, *new])
-    if changes.get("startTimeUtc") is not None:
-        row.start_time = moment_of(changes["startTimeUtc"])
-    if changes.get("endTimeUtc") is not None:
-        row.end_time = moment_of(changes["endTimeUtc"])
+    row.traits = {**row.traits, **dict.fromkeys(changes.traits, "true")}
+    row.tags = {**row.tags, **changes.tags}
+    row.properties = _with_properties(row, changes.properties, overwrite_properties)
+    row.input_datasets = _with_new(row.input_datasets, changes.input_datasets)
+    row.output_datasets = _with_new(row.output_datasets, changes.output_datasets)
     row.last_modified = utc_now()
-    if changes.get("status") is not None:
-        set_status(session, row.run_id, changes["status"], row=row)
+    if changes.status is not None:
+        set_status(session, row.run_id, changes.status, row=row)
 
 
-def _set_type(row: RunRow, kind: Any) -> None:
-    traits = kind.get("traits") or [] if isinstance(kind, dict) else None
-    if not isinstance(traits, list) or not all(isinstance(trait, str) for trait in traits):
-        raise BadRequest("'runTypeV2' has an 'orchestrator' and 'traits', a list of texts.")
-    row.orchestrator = kind.get("orchestrator") or row.orchestrator
-    row.traits = {**row.traits, **dict.fromkeys(traits, "true")}
+def _with_new(present: list[Any], given: Iterable[Any]) -> list[Any]:
+    return [*present, *(item for item in given if item not in present)]
 
 
-def _with_properties(row: RunRow, changes: Any, overwrite: bool) -> dict[str, str | None]:
-    properties = text_map(changes, "properties")
+def _with_properties(row: RunRow, properties: TextMap, overwrite: bool) -> dict[str, str | None]:
     if not overwrite:
         for name, value in properties.items():
             if name in row.properties and row.properties[name] != value:
@@ -240,14 +188,6 @@ def _with_properties(row: RunRow, changes: Any, overwrite: bool) -> dict[str, st
                     inner_code="PropertyImmutable",
                 )
     return {**row.properties, **properties}
-
-
-def moment_of(value: Any) -> datetime:
-    """The moment that an ISO 8601 text means. Raises BadRequest."""
-    try:
-        return parse_iso(value)
-    except (ValueError, AttributeError) as error:
-        raise BadRequest(f"{value!r} is not a date and time in ISO 8601.") from error
 
 
 def set_status(

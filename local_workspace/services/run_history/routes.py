@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from local_workspace.clock import iso
-from local_workspace.errors import BadRequest, ServiceError, error_body
+from local_workspace.errors import ServiceError, error_body
 from local_workspace.http import (
     WORKSPACE_SCOPE,
     JSONResponse,
@@ -22,12 +22,14 @@ from local_workspace.http import (
 from local_workspace.identity.tokens import Principal
 from local_workspace.service import Service
 from local_workspace.services import artifact
-from local_workspace.services.run_history import events, experiments, queries, records
-from local_workspace.services.run_history.artifact_routes import router as artifact_router
-from local_workspace.services.run_history.experiment_routes import (
-    body_object,
-    names_of_tags,
+from local_workspace.services.run_history import (
+    client_events,
+    experiments,
+    parsing,
+    queries,
+    records,
 )
+from local_workspace.services.run_history.artifact_routes import router as artifact_router
 from local_workspace.services.run_history.experiment_routes import (
     router as experiment_router,
 )
@@ -123,19 +125,10 @@ def query_runs(
     body: Any = Depends(json_body),
 ) -> JSONResponse:
     """List the runs of an experiment: filtered, ordered, page by page."""
-    query = body_object(body or {})
+    asked = parsing.page_asked_for(body)
     with workspace.database.read() as session:
         found = experiment.find(session)
-        return _page(
-            queries.query_runs(
-                session,
-                experiment_id=found.experiment_id,
-                filter=query.get("filter"),
-                order_by=query.get("orderby") or query.get("orderBy"),
-                top=query.get("top"),
-                continuation=query.get("continuationToken"),
-            )
-        )
+        return _page(queries.query_runs(session, experiment_id=found.experiment_id, **asked))
 
 
 @_runs.get("/runcounts", openapi_extra=sdk("Experiment"))
@@ -159,11 +152,7 @@ def change_runs(
     body: Any = Depends(json_body),
 ) -> JSONResponse:
     """Make or change several runs; what is wrong with one does not hinder the others."""
-    items = body_object(body).get("runs")
-    if not isinstance(items, list) or not all(
-        isinstance(item, dict) and isinstance(item.get("runId"), str) for item in items
-    ):
-        raise BadRequest("The body must have 'runs', a list of objects with a 'runId'.")
+    items = parsing.runs_of_batch(body)
     runs: dict[str, Any] = {}
     errors: dict[str, Any] = {}
     user = user_dto(workspace.settings, principal)
@@ -173,7 +162,9 @@ def change_runs(
             try:
                 # What a refused change had done already is taken back.
                 with session.begin_nested():
-                    row = records.upsert_run(session, found, item["runId"], item, user)
+                    row = records.upsert_run(
+                        session, found, item["runId"], parsing.run_changes(item), user
+                    )
                 runs[row.run_id] = run_dto(row)
             except ServiceError as error:
                 errors[item["runId"]] = error_body(error)
@@ -187,17 +178,13 @@ def post_events(
     body: Any = Depends(json_body),
 ) -> JSONResponse:
     """Take events of several runs."""
-    items = body_object(body).get("events")
-    if not isinstance(items, list):
-        raise BadRequest("The body must have 'events', a list.")
+    items = parsing.events_of_batch(body)
     errors = []
     with workspace.database.write() as session:
         experiment.find(session)
-        for item in items:
+        for run_id, item in items:
             try:
-                data = item.get("data") if isinstance(item, dict) else None
-                run_id = data.get("RunId") if isinstance(data, dict) else None
-                events.apply_event(session, str(run_id or ""), item)
+                client_events.apply_event(session, run_id, item)
             except ServiceError as error:
                 errors.append({"key": item, "value": error_body(error)})
     return JSONResponse({"errors": errors})
@@ -229,7 +216,7 @@ def change_run(
     body: Any = Depends(json_body),
 ) -> JSONResponse:
     """Make a run, or change it: tags and properties are merged, properties never replaced."""
-    changes = body_object(body)
+    changes = parsing.run_changes(parsing.body_object(body))
     with workspace.database.write() as session:
         found = experiment.ensure(session)
         user = user_dto(workspace.settings, principal)
@@ -283,7 +270,7 @@ def delete_tags(
     body: Any = Depends(json_body),
 ) -> JSONResponse:
     """Delete tags of a run."""
-    tags = names_of_tags(body)
+    tags = parsing.names_of_tags(body)
     with workspace.database.write() as session:
         experiment.run(session, run_id)
         return JSONResponse(run_dto(records.delete_run_tags(session, run_id, tags)))
@@ -302,7 +289,7 @@ def post_event(
     """Take an event of a run: started, completed, failed, canceled, a warning, an error."""
     with workspace.database.write() as session:
         experiment.run(session, run_id)
-        events.apply_event(session, run_id, body)
+        client_events.apply_event(session, run_id, body)
     return Response(status_code=200)
 
 

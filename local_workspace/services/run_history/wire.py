@@ -7,7 +7,7 @@ from typing import Any
 from local_workspace.clock import iso
 from local_workspace.identity.tokens import Principal
 from local_workspace.settings import Settings
-from local_workspace.store.tables.run_history import RunRow
+from local_workspace.store.tables.run_history import ExperimentRow, RunRow
 
 
 def user_dto(settings: Settings, principal: Principal) -> dict[str, Any]:
@@ -94,4 +94,19 @@ def run_details_dto(row: RunRow, log_files: dict[str, str]) -> dict[str, Any]:
         "logFiles": log_files,
         "runTypeV2": {"orchestrator": row.orchestrator, "traits": list(row.traits)},
         "submittedBy": (row.created_by or {}).get("userName"),
+    }
+
+
+def experiment_dto(row: ExperimentRow) -> dict[str, Any]:
+    """`row` on the wire."""
+    return {
+        "experimentId": row.experiment_id,
+        "name": row.name,
+        "description": row.description,
+        "createdUtc": iso(row.created),
+        "archivedTime": iso(row.archived),
+        "tags": row.tags,
+        "artifactLocation": None,
+        "latestRunUpdateTime": None,
+        "latestCreatedRunCreatedUtc": None,
     }

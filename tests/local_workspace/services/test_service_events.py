@@ -11,6 +11,7 @@ from local_workspace.services import metric
 from local_workspace.services.compute.records import delete_compute, put_compute, update_compute
 from local_workspace.services.mlflow.tracking_store import TrackingStore
 from local_workspace.services.run_history import apply_event, set_status, upsert_run
+from local_workspace.services.run_history.parsing import run_changes
 from local_workspace.settings import Settings
 from local_workspace.workspace import LocalWorkspace
 
@@ -46,8 +47,8 @@ def database(workspace):
 def child(database):
     """A child run, whose parent is its root."""
     with database.write() as session:
-        upsert_run(session, "experiment", "parent", {})
-        upsert_run(session, "experiment", "child", {"parentRunId": "parent"})
+        upsert_run(session, "experiment", "parent")
+        upsert_run(session, "experiment", "child", run_changes({"parentRunId": "parent"}))
     return "child"
 
 
@@ -64,7 +65,7 @@ def test_a_run_tells_of_each_state_and_once_of_its_end(database, events, child):
 
 def test_states_come_by_a_change_and_by_an_event_of_the_client(database, events, child):
     with database.write() as session:
-        upsert_run(session, "experiment", "parent", {"status": "Running"})
+        upsert_run(session, "experiment", "parent", run_changes({"status": "Running"}))
         apply_event(session, child, {"name": "Microsoft.MachineLearning.Run.Canceled"})
     assert events == [
         RunStatusChanged("parent", "Running", None, "parent"),
@@ -110,7 +111,7 @@ def test_metrics_are_named_once_each_and_only_if_kept(database, events, child):
 def test_runs_and_batches_of_mlflow_are_told_alike(workspace, database, events):
     store = TrackingStore(workspace)
     with database.write() as session:
-        upsert_run(session, "experiment", "other", {})
+        upsert_run(session, "experiment", "other")
     (experiment,) = store.search_experiments()
     run = store.create_run(experiment.experiment_id, None, None, [], "first").info.run_id
     store.log_batch(run, [Metric("m", 1.0, 1, 0), Metric("m", 2.0, 1, 1)], [], [])

@@ -1,17 +1,20 @@
 """The pages of experiments and of interactive runs, made by the SDK."""
 
 import base64
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from azureml.core import Experiment
 from studio_browser import Browser, facts, rows, text
 
 from local_workspace.services import run_history
+from local_workspace.services.run_history.parsing import run_changes
 
 # A picture of one pixel.
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 SCRIPT = "<script>alert('x')</script>"
 MATRIX = {
     "schema_type": "confusion_matrix",
@@ -237,7 +240,7 @@ def test_odd_documents_of_clients_do_not_break_a_page(opened, browser, experimen
                 "maxRunDurationSeconds": "soon",
             },
         }
-        run_history.upsert_run(session, "studio-runs", run.id, changes)
+        run_history.upsert_run(session, "studio-runs", run.id, run_changes(changes))
         run_history.get_run(session, run.id).error = {"error": {"innerError": 3, "debugInfo": [1]}}
     run.complete()
     page = browser.page(run.get_portal_url())
@@ -296,12 +299,12 @@ def many(ws, opened):
                 session,
                 experiment,
                 f"many_{number:03d}",
-                {
-                    "status": "Failed" if number % 3 == 0 else "Completed",
-                    "startTimeUtc": f"2026-01-01T00:{number // 60:02d}:{number % 60:02d}Z",
-                    "tags": {"kind": "even" if number % 2 == 0 else "odd"},
-                    "parentRunId": "many_000" if number >= 110 else None,
-                },
+                run_history.RunChanges(
+                    status="Failed" if number % 3 == 0 else "Completed",
+                    start_time=START + timedelta(seconds=number),
+                    tags={"kind": "even" if number % 2 == 0 else "odd"},
+                    parent_run_id="many_000" if number >= 110 else None,
+                ),
             )
     return Experiment(ws, "studio-many")
 

@@ -14,7 +14,7 @@ from local_workspace.services.run_history import upsert_run
 def workspace(workspace):
     """With the run of the job."""
     with workspace.database.write() as session:
-        upsert_run(session, "variables", "variables_1_00000000", {})
+        upsert_run(session, "variables", "variables_1_00000000")
     return workspace
 
 

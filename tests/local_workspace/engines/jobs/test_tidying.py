@@ -25,7 +25,7 @@ LOGS = [
 def add_job(workspace, run_id, days=None):
     """A run with logs and an output that ended so many days ago; None: it still runs."""
     with workspace.database.write() as session:
-        run_history.upsert_run(session, "tidying", run_id, {})
+        run_history.upsert_run(session, "tidying", run_id)
         ended = None if days is None else utc_now() - timedelta(days=days)
         state = "running" if days is None else "done"
         session.add(

@@ -244,7 +244,7 @@ def test_the_latest_value_is_that_of_the_highest_step(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'metrics.db'}")
     now = utc_now()
     with database.write() as session:
-        upsert_run(session, "experiment", "run", {})
+        upsert_run(session, "experiment", "run")
         for value, step, seconds in ((1.0, 5, 0), (9.0, 4, 9), (2.0, 5, 1), (math.nan, 5, 1)):
             moment = now + timedelta(seconds=seconds)
             logged = metric.scalar("m", value, step=step, timestamp=moment)

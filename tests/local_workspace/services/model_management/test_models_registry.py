@@ -21,7 +21,7 @@ _PLACE = ("ExperimentRun", "dcid.run", "model")
 def workspace(workspace):
     """With the run `run`."""
     with workspace.database.write() as session:
-        run_history.upsert_run(session, "experiment", "run", {}, {})
+        run_history.upsert_run(session, "experiment", "run")
     return workspace
 
 

@@ -10,6 +10,7 @@ from local_workspace.errors import BadRequest, Conflict, NotFound
 from local_workspace.services import run_history
 from local_workspace.services.run_history import (
     TERMINAL_STATUSES,
+    ExperimentChanges,
     apply_event,
     get_run,
     query_runs,
@@ -17,6 +18,7 @@ from local_workspace.services.run_history import (
     set_status,
     upsert_run,
 )
+from local_workspace.services.run_history.parsing import run_changes
 from local_workspace.store.database import Database
 
 
@@ -34,7 +36,7 @@ def session(database):
 
 
 def test_a_run_goes_through_its_states_and_stays_where_it_ended(session):
-    upsert_run(session, "experiment", "run", {})
+    upsert_run(session, "experiment", "run")
     seen = []
     for status in ("Preparing", "Queued", "Running", "Finalizing", "Completed", "Running"):
         seen.append(set_status(session, "run", status).status)
@@ -48,7 +50,7 @@ def test_a_run_goes_through_its_states_and_stays_where_it_ended(session):
 
 @pytest.mark.parametrize("last", sorted(TERMINAL_STATUSES))
 def test_a_requested_cancellation_only_leads_to_an_end(session, last):
-    upsert_run(session, "experiment", "run", {})
+    upsert_run(session, "experiment", "run")
     set_status(session, "run", "CancelRequested")
     assert set_status(session, "run", "Running").status == "CancelRequested"
     assert get_run(session, "run").start_time is None
@@ -58,7 +60,7 @@ def test_a_requested_cancellation_only_leads_to_an_end(session, last):
 
 
 def test_a_run_does_not_end_before_it_began(session):
-    upsert_run(session, "experiment", "run", {})
+    upsert_run(session, "experiment", "run")
     begin = utc_now()
     set_status(session, "run", "Running", moment=begin)
     row = set_status(session, "run", "Completed", moment=begin - timedelta(minutes=5))
@@ -67,14 +69,14 @@ def test_a_run_does_not_end_before_it_began(session):
 
 
 def test_errors_take_the_form_of_the_service(session):
-    upsert_run(session, "experiment", "run", {})
+    upsert_run(session, "experiment", "run")
     error = set_status(session, "run", "Failed", error="It broke.").error["error"]
     assert (error["code"], error["message"]) == ("UserError", "It broke.")
-    upsert_run(session, "experiment", "other", {})
+    upsert_run(session, "experiment", "other")
     root = {"code": "ServiceError", "message": "Ours."}
     error = set_status(session, "other", "Failed", error=root).error["error"]
     assert (error["code"], error["message"], error["details"]) == ("ServiceError", "Ours.", [])
-    upsert_run(session, "experiment", "third", {})
+    upsert_run(session, "experiment", "third")
     whole = {"error": {"code": "X", "message": "Whole."}}
     assert set_status(session, "third", "Failed", error=whole).error == whole
     with pytest.raises(BadRequest, match="'Asleep' is not one of the states"):
@@ -100,8 +102,9 @@ def test_changes_are_merged_and_null_changes_nothing(session):
         "outputDatasets": [{"id": 3}],
         "runTypeV2": {"traits": ["y"]},
     }
-    upsert_run(session, "experiment", "run", first, {"userName": "me"})
-    dto = run_dto(upsert_run(session, "experiment", "run", second, {"userName": "you"}))
+    upsert_run(session, "experiment", "run", run_changes(first), {"userName": "me"})
+    row = upsert_run(session, "experiment", "run", run_changes(second), {"userName": "you"})
+    dto = run_dto(row)
     assert dto["displayName"] == "One"
     assert dto["target"] == "gpu"
     assert dto["tags"] == {"a": "1", "b": "3"}
@@ -114,33 +117,35 @@ def test_changes_are_merged_and_null_changes_nothing(session):
 
 
 def test_properties_can_be_overwritten_by_the_service_only(session):
-    upsert_run(session, "experiment", "run", {"properties": {"p": "1"}})
-    upsert_run(session, "experiment", "run", {"properties": {"p": "1", "q": "2"}})
+    upsert_run(session, "experiment", "run", run_changes({"properties": {"p": "1"}}))
+    upsert_run(session, "experiment", "run", run_changes({"properties": {"p": "1", "q": "2"}}))
     with pytest.raises(BadRequest, match="immutable"):
-        upsert_run(session, "experiment", "run", {"properties": {"p": "2"}})
-    change = {"properties": {"p": "2"}}
+        upsert_run(session, "experiment", "run", run_changes({"properties": {"p": "2"}}))
+    change = run_changes({"properties": {"p": "2"}})
     row = upsert_run(session, "experiment", "run", change, overwrite_properties=True)
     assert row.properties == {"p": "2", "q": "2"}
 
 
 def test_a_run_belongs_to_one_experiment_and_revives_it(session):
-    upsert_run(session, "one", "run", {})
+    upsert_run(session, "one", "run")
     with pytest.raises(Conflict):
-        upsert_run(session, "two", "run", {})
+        upsert_run(session, "two", "run")
     experiment = run_history.get_experiment(session, "one")
-    run_history.update_experiment(session, experiment.experiment_id, {"archive": True})
+    run_history.update_experiment(
+        session, experiment.experiment_id, ExperimentChanges(is_archived=True)
+    )
     assert experiment.archived is not None
-    upsert_run(session, "one", "later", {})
+    upsert_run(session, "one", "later")
     assert experiment.archived is None
 
 
 def test_descendants_know_their_root(session):
-    upsert_run(session, "experiment", "root", {})
-    upsert_run(session, "experiment", "child", {"parentRunId": "root"})
-    row = upsert_run(session, "experiment", "grandchild", {"parentRunId": "child"})
+    upsert_run(session, "experiment", "root")
+    upsert_run(session, "experiment", "child", run_changes({"parentRunId": "root"}))
+    row = upsert_run(session, "experiment", "grandchild", run_changes({"parentRunId": "child"}))
     assert (row.root_run_id, row.parent_run_id, row.number) == ("root", "child", 3)
     with pytest.raises(NotFound, match="'nobody' not found"):
-        upsert_run(session, "experiment", "orphan", {"parentRunId": "nobody"})
+        upsert_run(session, "experiment", "orphan", run_changes({"parentRunId": "nobody"}))
 
 
 def filled(session, count):
@@ -152,7 +157,7 @@ def filled(session, count):
             "displayName": None if number % 3 else f"name {number}",
             "runTypeV2": {"orchestrator": "Execution", "traits": ["even"] * (number % 2 == 0)},
         }
-        upsert_run(session, "experiment", f"run-{number:03d}", changes)
+        upsert_run(session, "experiment", f"run-{number:03d}", run_changes(changes))
 
 
 def ids(session, **query):
@@ -173,7 +178,7 @@ def test_pages_leave_nothing_out_and_repeat_nothing(session, order):
         token = page.continuation
         # A run that comes in meanwhile moves no other one.
         new = {"startTimeUtc": "2030-01-01T00:00:00Z", "target": "zzz"}
-        upsert_run(session, "experiment", f"new-{number}", new)
+        upsert_run(session, "experiment", f"new-{number}", run_changes(new))
         if token is None:
             break
     assert [run_id for run_id in found if run_id.startswith("run")] == whole
@@ -222,7 +227,7 @@ def test_deleted_runs_are_left_out_unless_asked_for(session):
 
 
 def test_events_bring_their_own_times(session):
-    upsert_run(session, "experiment", "run", {})
+    upsert_run(session, "experiment", "run")
     prefix = "Microsoft.MachineLearning.Run."
     begin, end = "2026-01-31T10:00:00.1234567Z", "2026-01-31T11:00:00+00:00"
     apply_event(session, "run", {"name": f"{prefix}Start", "data": {"StartTime": begin}})
@@ -244,11 +249,12 @@ def test_twenty_writers_lose_nothing(database):
     def write(writer):
         for number in range(10):
             with database.write() as session:
-                upsert_run(session, "shared", f"{writer}-{number}", {})
-                upsert_run(session, "shared", "common", {"tags": {f"{writer}-{number}": "x"}})
+                upsert_run(session, "shared", f"{writer}-{number}")
+                tag = run_changes({"tags": {f"{writer}-{number}": "x"}})
+                upsert_run(session, "shared", "common", tag)
 
     with database.write() as session:
-        upsert_run(session, "shared", "common", {})
+        upsert_run(session, "shared", "common")
     threads = [threading.Thread(target=write, args=(f"w{n}",)) for n in range(20)]
     for thread in threads:
         thread.start()

@@ -10,7 +10,7 @@ RUN = "warnings_1_00000000"
 
 def test_many_warnings_are_one_change_and_have_a_limit(workspace):
     with workspace.database.write() as session:
-        run_history.upsert_run(session, "warnings", RUN, {})
+        run_history.upsert_run(session, "warnings", RUN)
     statements = []
     event.listen(
         workspace.database.engine,
@@ -32,7 +32,7 @@ def test_many_warnings_are_one_change_and_have_a_limit(workspace):
 
 def test_a_warning_is_kept_once(workspace):
     with workspace.database.write() as session:
-        run_history.upsert_run(session, "warnings", RUN, {})
+        run_history.upsert_run(session, "warnings", RUN)
         run_history.add_warning(session, RUN, "Outputs", "twice")
         row = run_history.add_warnings(session, RUN, "Outputs", ["twice", "twice", "once"])
     assert [one["message"] for one in row.warnings] == ["twice", "once"]

@@ -1,4 +1,4 @@
-"""Events: how clients tell what becomes of a run."""
+"""What clients tell of their runs: that they began, ended, failed (the SDK calls it events)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from local_workspace.errors import BadRequest
+from local_workspace.services.run_history.parsing import moment_of
 from local_workspace.services.run_history.records import (
     add_warning,
     error_response,
     get_run,
-    moment_of,
     set_status,
 )
 from local_workspace.store.tables.run_history import RunRow
