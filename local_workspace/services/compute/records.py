@@ -14,13 +14,11 @@ from local_workspace.clock import utc_now
 from local_workspace.errors import BadRequest, Conflict, NotFound
 from local_workspace.events import ComputeChanged, tell
 from local_workspace.services.compute import quotas
-from local_workspace.services.compute.rules import (
+from local_workspace.services.compute.parsing import (
+    ClusterChanges,
+    ClusterWanted,
+    IdentityWanted,
     Scale,
-    check_kind,
-    check_name,
-    priority_of,
-    scale_of,
-    vm_size_of,
 )
 from local_workspace.services.compute.vm_sizes import VmSize, find_vm_size
 from local_workspace.settings import Settings
@@ -86,53 +84,42 @@ def vm_size(row: ComputeRow) -> VmSize:
 
 
 def put_compute(
-    session: Session, settings: Settings, name: str, body: Any
+    session: Session, settings: Settings, name: str, wanted: ClusterWanted
 ) -> tuple[ComputeRow, ComputeOperationRow, bool]:
     """Make the cluster `name`, or change the scale, tags and description of the one there is.
 
     Returns the cluster, the operation, and whether the cluster is new. Raises BadRequest for what
-    Azure refuses, Conflict when it asks for another VM size than the existing cluster has, and
-    NotImplementedHere for other kinds of compute.
+    Azure refuses, and Conflict when it asks for another VM size than the existing cluster has.
     """
-    body, outer, inner = _parts(body)
-    check_kind(outer.get("computeType"))
-    check_name(name)
-    size, priority = vm_size_of(inner), priority_of(inner)
     row = find_compute(session, name)
     is_new = row is None
+    asked = (wanted.size.name.upper(), wanted.priority)
     if row is None:
         now = utc_now()
         row = ComputeRow(
             key=name.lower(),
             name=name,
             compute_type="AmlCompute",
-            location=outer.get("computeLocation") or settings.region,
-            properties={
-                "vmSize": size.name.upper(),
-                "vmPriority": priority,
-                "subnet": inner.get("subnet"),
-                "enableNodePublicIp": inner.get("enableNodePublicIp", True),
-                # No node has an ssh server, whatever was asked for.
-                "remoteLoginPortPublicAccess": "Disabled",
-                **_administrator(inner.get("userAccountCredentials")),
-            },
+            location=wanted.location or settings.region,
+            properties=wanted.properties,
             created=now,
             modified=now,
             allocation_changed=now,
             nodes=[],
         )
-    elif (row.properties["vmSize"], row.properties["vmPriority"]) != (size.name.upper(), priority):
+    elif (row.properties["vmSize"], row.properties["vmPriority"]) != asked:
         raise Conflict(
             f"The compute target '{row.name}' exists already, with VM size "
             f"{row.properties['vmSize']} and priority {row.properties['vmPriority']}, which cannot "
             "be changed. Delete it first, or choose another name.",
             code="ComputeExists",
         )
-    row.description = outer.get("description")
-    row.tags = _tags(body.get("tags") or {})
-    if "identity" in body:
-        row.identity = _identity(settings, body["identity"], row.identity)
-    _set_scale(session, row, scale_of(inner))
+    changes = wanted.changes
+    row.description = changes.description
+    row.tags = changes.tags or {}
+    if changes.identity is not None:
+        row.identity = _identity(settings, changes.identity, row.identity)
+    _set_scale(session, row, changes.scale())
     if is_new:
         session.add(row)
     tell(session, ComputeChanged(row.key))
@@ -140,21 +127,20 @@ def put_compute(
 
 
 def update_compute(
-    session: Session, settings: Settings, name: str, body: Any
+    session: Session, settings: Settings, name: str, changes: ClusterChanges
 ) -> tuple[ComputeRow, ComputeOperationRow]:
     """Change scale settings, tags, description or identity of the cluster `name`.
 
     Raises NotFound and BadRequest.
     """
     row = get_compute(session, name)
-    body, outer, inner = _parts(body)
-    if body.get("tags") is not None:
-        row.tags = _tags(body["tags"])
-    if outer.get("description") is not None:
-        row.description = outer["description"]
-    if body.get("identity") is not None:
-        row.identity = _identity(settings, body["identity"], row.identity)
-    _set_scale(session, row, scale_of(inner, scale(row)))
+    if changes.tags is not None:
+        row.tags = changes.tags
+    if changes.description is not None:
+        row.description = changes.description
+    if changes.identity is not None:
+        row.identity = _identity(settings, changes.identity, row.identity)
+    _set_scale(session, row, changes.scale(scale(row)))
     tell(session, ComputeChanged(row.key))
     return row, _operation(session, row.name)
 
@@ -257,59 +243,27 @@ def _operation(session: Session, name: str) -> ComputeOperationRow:
     return row
 
 
-def _parts(body: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """A body, its `properties`, and the `properties` of those."""
-    if not isinstance(body, dict):
-        raise BadRequest("The body must be a JSON object with 'properties'.")
-    outer = body.get("properties") or {}
-    inner = outer.get("properties") or {} if isinstance(outer, dict) else None
-    if not isinstance(outer, dict) or not isinstance(inner, dict):
-        raise BadRequest("'properties' and 'properties.properties' must be JSON objects.")
-    return body, outer, inner
-
-
-def _tags(tags: Any) -> dict[str, str]:
-    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
-        raise BadRequest("'tags' must be a JSON object whose values are texts.")
-    return tags
-
-
-def _administrator(credentials: Any) -> dict[str, Any]:
-    """The administrator's name and public key; a password is not kept."""
-    if not isinstance(credentials, dict):
-        return {}
-    kept = {
-        name: credentials[name]
-        for name in ("adminUserName", "adminUserSshPublicKey")
-        if credentials.get(name)
-    }
-    return {"userAccountCredentials": kept}
-
-
-def _identity(settings: Settings, wanted: Any, present: dict[str, Any] | None) -> dict[str, Any]:
+def _identity(
+    settings: Settings, wanted: IdentityWanted, present: dict[str, Any] | None
+) -> dict[str, Any]:
     """The identity after a change. A user-assigned identity set to null is taken away."""
-    kind = wanted.get("type") if isinstance(wanted, dict) else None
-    if kind == "None":
+    if wanted.kind == "None":
         return {"type": "None"}
-    if kind == "SystemAssigned":
+    if wanted.kind == "SystemAssigned":
         return {
-            "type": kind,
+            "type": wanted.kind,
             "principalId": settings.principal_id,
             "tenantId": settings.tenant_id,
         }
-    if kind != "UserAssigned":
-        raise BadRequest(
-            f"'identity.type' must be 'SystemAssigned', 'UserAssigned' or 'None', not {kind!r}."
-        )
     assigned = dict((present or {}).get("userAssignedIdentities") or {})
-    for resource_id, value in (wanted.get("userAssignedIdentities") or {}).items():
-        if value is None:
-            assigned.pop(resource_id, None)
-        else:
+    for resource_id, is_wanted in wanted.assigned.items():
+        if is_wanted:
             assigned[resource_id] = {
                 "principalId": settings.principal_id,
                 "clientId": settings.client_id,
             }
+        else:
+            assigned.pop(resource_id, None)
     if not assigned:
         return {"type": "None"}
-    return {"type": kind, "userAssignedIdentities": assigned}
+    return {"type": wanted.kind, "userAssignedIdentities": assigned}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from local_workspace.errors import BadRequest, NotFound
+from local_workspace.errors import NotFound
 from local_workspace.http import (
     WORKSPACE_SCOPE,
     JSONResponse,
@@ -18,7 +17,11 @@ from local_workspace.http import (
 )
 from local_workspace.service import Service
 from local_workspace.services.compute import quotas, records, wire
-from local_workspace.services.compute.rules import check_kind
+from local_workspace.services.compute.parsing import (
+    check_kind,
+    cluster_changes,
+    cluster_wanted,
+)
 from local_workspace.services.compute.vm_sizes import vm_sizes
 from local_workspace.store.tables.compute import ComputeOperationRow
 from local_workspace.workspace import LocalWorkspace
@@ -81,8 +84,9 @@ def put_compute(
     name: str, workspace: LocalWorkspace = Depends(get_workspace), body: Any = Depends(json_body)
 ) -> JSONResponse:
     """Make an AmlCompute cluster, or change the scale of the one there is."""
+    wanted = cluster_wanted(name, body)
     with workspace.database.write() as session:
-        row, operation, is_new = records.put_compute(session, workspace.settings, name, body)
+        row, operation, is_new = records.put_compute(session, workspace.settings, name, wanted)
     return JSONResponse(
         wire.compute_resource(workspace, row),
         status_code=201 if is_new else 200,
@@ -106,14 +110,9 @@ def update_compute(
     name: str, workspace: LocalWorkspace = Depends(get_workspace), body: Any = Depends(json_body)
 ) -> JSONResponse:
     """Change node limits, idle time, tags or identity of a cluster."""
-    if isinstance(body, str):
-        # AmlCompute.remove_identity encodes its body twice.
-        try:
-            body = json.loads(body)
-        except ValueError as error:
-            raise BadRequest("The body must be a JSON object with 'properties'.") from error
+    changes = cluster_changes(body)
     with workspace.database.write() as session:
-        row, operation = records.update_compute(session, workspace.settings, name, body)
+        row, operation = records.update_compute(session, workspace.settings, name, changes)
     return JSONResponse(wire.compute_resource(workspace, row), headers=_later(workspace, operation))
 
 

@@ -17,7 +17,8 @@ from local_workspace.http import (
 )
 from local_workspace.service import Service
 from local_workspace.services.datastore import records
-from local_workspace.services.datastore.parsing import ACCOUNT_KEY, SAS
+from local_workspace.services.datastore.access import ACCOUNT_KEY, SAS
+from local_workspace.services.datastore.parsing import datastore_of
 from local_workspace.store.tables.datastore import DatastoreRow
 from local_workspace.workspace import LocalWorkspace
 
@@ -94,7 +95,7 @@ def register_datastore(
     body: Any = Depends(json_body),
 ) -> Response:
     """Register a blob container with its account key or a SAS, both of which are checked."""
-    row = records.datastore_of(body)
+    row = datastore_of(body)
     with workspace.database.read() as session:
         # Before a container is made for it.
         records.check_name_is_free(session, row.name)
@@ -128,7 +129,7 @@ def update_datastore(
     body: Any = Depends(json_body),
 ) -> Response:
     """Replace a datastore, for example its key."""
-    row = records.datastore_of(body, name)
+    row = datastore_of(body, name)
     records.validate(workspace, row, create_container=create_if_not_exists, skip=skip_validation)
     with workspace.database.write() as session:
         records.update_datastore(session, row)

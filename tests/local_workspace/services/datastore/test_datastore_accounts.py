@@ -6,6 +6,7 @@ from local_workspace.errors import BadRequest
 from local_workspace.paths import Paths
 from local_workspace.services.blob import sign_sas
 from local_workspace.services.datastore import default_datastore, get_datastore, records
+from local_workspace.services.datastore.parsing import datastore_of
 from local_workspace.services.datastore.routes import datastore_dto
 from local_workspace.settings import Settings
 from local_workspace.workspace import LocalWorkspace
@@ -31,7 +32,7 @@ def test_two_accounts_and_their_keys_are_told_apart(tmp_path):
     first, key = settings.storage_account, settings.storage_key
 
     def check(account, **credential):
-        row = records.datastore_of(blob_store_body("both", account, **credential))
+        row = datastore_of(blob_store_body("both", account, **credential))
         records.validate(workspace, row, create_container=True, skip=False)
 
     check(first, credential=key, credentialType="AccountKey")
@@ -66,7 +67,7 @@ def test_the_endpoint_follows_the_port(tmp_path):
         accountKey=settings.storage_key,
     )
     with workspace.database.write() as session:
-        records.register_datastore(session, records.datastore_of(body))
+        records.register_datastore(session, datastore_of(body))
     workspace.close()
 
     moved = LocalWorkspace(Paths(tmp_path), settings, port=2222)

@@ -1,9 +1,11 @@
-"""What Azure asks of a cluster: its name, its size, its scale."""
+"""What clients ask of a cluster, by the rules of Azure: its name, its size, its scale."""
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import isodate
@@ -43,6 +45,84 @@ class Scale:
     idle_seconds: int
 
 
+@dataclass(frozen=True)
+class IdentityWanted:
+    """`kind` is None, SystemAssigned or UserAssigned; `assigned` tells which ids come or go."""
+
+    kind: str
+    assigned: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClusterChanges:
+    """What a request says of a cluster; what it does not say is None."""
+
+    description: str | None
+    tags: dict[str, str] | None
+    identity: IdentityWanted | None
+    settings: Mapping[str, Any]
+
+    def scale(self, present: Scale | None = None) -> Scale:
+        """The scale settings; what is left out stays as at `present`.
+
+        Raises BadRequest when they contradict each other.
+        """
+        return _scale_of(self.settings, present)
+
+
+@dataclass(frozen=True)
+class ClusterWanted:
+    """A cluster that is to be there; `properties` are kept of it for as long as it lives."""
+
+    size: VmSize
+    priority: str
+    location: str | None
+    properties: dict[str, Any]
+    changes: ClusterChanges
+
+
+def cluster_changes(body: Any) -> ClusterChanges:
+    """The changes in the body of an update.
+
+    `AmlCompute.remove_identity` encodes its body twice. Raises BadRequest.
+    """
+    if isinstance(body, str):
+        try:
+            body = json.loads(body)
+        except ValueError as error:
+            raise BadRequest("The body must be a JSON object with 'properties'.") from error
+    body, outer, inner = _parts(body)
+    identity = body.get("identity")
+    return ClusterChanges(
+        description=outer.get("description"),
+        tags=None if body.get("tags") is None else _tags(body["tags"]),
+        identity=None if identity is None else _identity(identity),
+        settings=inner,
+    )
+
+
+def cluster_wanted(name: str, body: Any) -> ClusterWanted:
+    """The cluster that a request wants to have under `name`.
+
+    Raises BadRequest, and NotImplementedHere for other kinds of compute.
+    """
+    body, outer, inner = _parts(body)
+    check_kind(outer.get("computeType"))
+    check_name(name)
+    size, priority = _vm_size_of(inner), _priority_of(inner)
+    properties = {
+        "vmSize": size.name.upper(),
+        "vmPriority": priority,
+        "subnet": inner.get("subnet"),
+        "enableNodePublicIp": inner.get("enableNodePublicIp", True),
+        # No node has an ssh server, whatever was asked for.
+        "remoteLoginPortPublicAccess": "Disabled",
+        **_administrator(inner.get("userAccountCredentials")),
+    }
+    location = outer.get("computeLocation") or None
+    return ClusterWanted(size, priority, location, properties, cluster_changes(body))
+
+
 def check_name(name: str) -> None:
     """Raise BadRequest unless `name` may be the name of a compute target."""
     if not _NAME.fullmatch(name):
@@ -71,7 +151,7 @@ def check_kind(compute_type: Any) -> None:
     raise BadRequest(f"There is no kind of compute called {compute_type!r}.")
 
 
-def vm_size_of(settings: dict[str, Any]) -> VmSize:
+def _vm_size_of(settings: Mapping[str, Any]) -> VmSize:
     """The size that `settings` ask for.
 
     Raises BadRequest when Azure has none of that name.
@@ -87,7 +167,7 @@ def vm_size_of(settings: dict[str, Any]) -> VmSize:
     return size
 
 
-def priority_of(settings: dict[str, Any]) -> str:
+def _priority_of(settings: Mapping[str, Any]) -> str:
     """`Dedicated` or `LowPriority`.
 
     Raises BadRequest for anything else.
@@ -101,7 +181,7 @@ def priority_of(settings: dict[str, Any]) -> str:
     return priority
 
 
-def scale_of(settings: dict[str, Any], present: Scale | None = None) -> Scale:
+def _scale_of(settings: Mapping[str, Any], present: Scale | None = None) -> Scale:
     """The scale settings of a request; what it leaves out stays as at `present`.
 
     Raises BadRequest when they contradict each other.
@@ -147,3 +227,44 @@ def _seconds(duration: Any) -> int:
             f"PT1800S; it is {duration!r}.",
             code="InvalidScaleSettings",
         ) from error
+
+
+def _parts(body: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """A body, its `properties`, and the `properties` of those."""
+    if not isinstance(body, dict):
+        raise BadRequest("The body must be a JSON object with 'properties'.")
+    outer = body.get("properties") or {}
+    inner = outer.get("properties") or {} if isinstance(outer, dict) else None
+    if not isinstance(outer, dict) or not isinstance(inner, dict):
+        raise BadRequest("'properties' and 'properties.properties' must be JSON objects.")
+    return body, outer, inner
+
+
+def _tags(tags: Any) -> dict[str, str]:
+    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
+        raise BadRequest("'tags' must be a JSON object whose values are texts.")
+    return tags
+
+
+def _administrator(credentials: Any) -> dict[str, Any]:
+    """The administrator's name and public key; a password is not kept."""
+    if not isinstance(credentials, dict):
+        return {}
+    kept = {
+        name: credentials[name]
+        for name in ("adminUserName", "adminUserSshPublicKey")
+        if credentials.get(name)
+    }
+    return {"userAccountCredentials": kept}
+
+
+def _identity(wanted: Any) -> IdentityWanted:
+    kind = wanted.get("type") if isinstance(wanted, dict) else None
+    if kind not in ("None", "SystemAssigned", "UserAssigned"):
+        raise BadRequest(
+            f"'identity.type' must be 'SystemAssigned', 'UserAssigned' or 'None', not {kind!r}."
+        )
+    assigned = wanted.get("userAssignedIdentities") or {}
+    if not isinstance(assigned, dict):
+        raise BadRequest("'identity.userAssignedIdentities' must be a JSON object.")
+    return IdentityWanted(kind, {name: value is not None for name, value in assigned.items()})
