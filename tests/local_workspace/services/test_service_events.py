@@ -8,6 +8,7 @@ from local_workspace.errors import BadRequest
 from local_workspace.events import ComputeChanged, Event, MetricsLogged, RunEnded, RunStatusChanged
 from local_workspace.paths import Paths
 from local_workspace.services import metric
+from local_workspace.services.compute.parsing import cluster_changes, cluster_wanted
 from local_workspace.services.compute.records import delete_compute, put_compute, update_compute
 from local_workspace.services.mlflow.tracking_store import TrackingStore
 from local_workspace.services.run_history import apply_event, set_status, upsert_run
@@ -83,7 +84,7 @@ def test_nothing_is_told_before_the_commit_or_of_what_was_taken_back(database, e
     with pytest.raises(BadRequest), database.write() as session:
         set_status(session, child, "Completed")
         metric.log_values(session, child, [metric.scalar("m", 2.0)])
-        put_compute(session, Settings(), "cluster", CLUSTER)
+        put_compute(session, Settings(), "cluster", cluster_wanted("cluster", CLUSTER))
         raise BadRequest("Taken back.")
     assert events == []
     with database.write() as session:
@@ -132,8 +133,12 @@ def test_runs_and_batches_of_mlflow_are_told_alike(workspace, database, events):
 def test_a_compute_target_tells_that_it_was_made_changed_and_deleted(database, events):
     settings = Settings()
     for change in (
-        lambda session: put_compute(session, settings, "Cluster", CLUSTER),
-        lambda session: update_compute(session, settings, "CLUSTER", {"tags": {"a": "b"}}),
+        lambda session: put_compute(
+            session, settings, "Cluster", cluster_wanted("Cluster", CLUSTER)
+        ),
+        lambda session: update_compute(
+            session, settings, "CLUSTER", cluster_changes({"tags": {"a": "b"}})
+        ),
         lambda session: delete_compute(session, "cluster", "Delete"),
     ):
         with database.write() as session:
@@ -141,5 +146,5 @@ def test_a_compute_target_tells_that_it_was_made_changed_and_deleted(database, e
         assert events == [ComputeChanged("cluster")]
         events.clear()
     with pytest.raises(BadRequest), database.write() as session:
-        put_compute(session, settings, "x", CLUSTER)
+        put_compute(session, settings, "x", cluster_wanted("x", CLUSTER))
     assert events == []

@@ -10,6 +10,7 @@ from repository import REPOSITORY
 
 from local_workspace import process
 from local_workspace.engines.nodes import keeper as nodes
+from local_workspace.services.compute.parsing import cluster_wanted
 from local_workspace.services.compute.records import get_compute, put_compute
 
 
@@ -39,7 +40,7 @@ def keeper(workspace):
     inner = {"vmSize": "STANDARD_DS11_V2", "scaleSettings": scale}
     body = {"properties": {"computeType": "AmlCompute", "properties": inner}}
     with workspace.database.write() as session:
-        put_compute(session, workspace.settings, "idle", body)
+        put_compute(session, workspace.settings, "idle", cluster_wanted("idle", body))
     keeper = nodes.NodeKeeper(workspace, lambda _key: None)
     keeper.workspace = workspace
     yield keeper
