@@ -10,8 +10,10 @@ from local_workspace.identity.certificates import Certificates
 from local_workspace.paths import Paths
 from local_workspace.settings import CLOUD_NAME, Settings
 from local_workspace.variables import (
+    BACKENDS_OF_NOTEBOOKS,
     LEADING_AN_SDK,
     NO_PROXY,
+    OF_A_KERNEL,
     TRUSTED_AUTHORITIES,
     WITHOUT_TELEMETRY,
 )
@@ -77,14 +79,15 @@ def _quoted(name: str, value: str) -> str:
 
 
 def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` without what redirects an SDK.
+    """`environment` without what redirects an SDK, and without what only a Jupyter kernel has.
 
-    The server must not inherit it: importing MLflow loads the Azure ML plug-in, which fetches the
-    cloud metadata at once, and the server would wait for its own answer.
+    The server must not inherit the first: importing MLflow loads the Azure ML plug-in, which
+    fetches the cloud metadata at once, and the server would wait for its own answer. Nor may what
+    is started from a notebook inherit the second: drawing would need the kernel.
     """
     kept = {
         name: value
-        for name, value in environment.items()
+        for name, value in _outside_of_kernels(environment).items()
         if name not in LEADING_AN_SDK and not name.startswith("AZUREML_RUN")
     }
     for name in TRUSTED_AUTHORITIES:
@@ -93,3 +96,18 @@ def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
         if os.path.basename(os.path.dirname(value)) == "certificates":
             del kept[name]
     return kept
+
+
+def _outside_of_kernels(environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` as it would be if the program did not run in a Jupyter kernel."""
+    shows = environment.get("MPLBACKEND", "").lower().startswith(BACKENDS_OF_NOTEBOOKS)
+    # Not every program that starts kernels tells them its process id.
+    if not shows and "JPY_PARENT_PID" not in environment:
+        return dict(environment)
+    return {
+        name: value
+        for name, value in environment.items()
+        if value != OF_A_KERNEL.get(name)
+        and not name.startswith("JPY_")
+        and not (name == "MPLBACKEND" and shows)
+    }

@@ -53,6 +53,29 @@ WITHOUT_TELEMETRY = {
     "DO_NOT_TRACK": "true",
 }
 
+# What a Jupyter kernel sets for the code that it runs: only a kernel can show such pictures, and in
+# a log colours are unreadable.
+OF_A_KERNEL = {
+    "TERM": "xterm-color",
+    "CLICOLOR": "1",
+    "CLICOLOR_FORCE": "1",
+    "FORCE_COLOR": "1",
+    "PAGER": "cat",
+    "GIT_PAGER": "cat",
+    "PYDEVD_USE_FRAME_EVAL": "NO",
+}
+# Matplotlib's backends that only a notebook shows.
+BACKENDS_OF_NOTEBOOKS = (
+    "module://matplotlib_inline",
+    "module://ipykernel",
+    "module://ipympl",
+    "inline",
+    "ipympl",
+    "nbagg",
+    "notebook",
+    "widget",
+)
+
 # What a node has of this machine: where programs and libraries are, the language, the way out. Not
 # what the user who started the server has in the shell: on Azure a job does not see that either.
 OF_THE_MACHINE = frozenset(

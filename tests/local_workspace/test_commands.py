@@ -215,6 +215,30 @@ def test_the_server_does_not_inherit_the_redirection(local_workspace):
     assert not {"ARM_CLOUD_METADATA_URL", "MSI_SECRET", "REQUESTS_CA_BUNDLE"} & set(kept)
 
 
+_OF_THE_KERNEL = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "JPY_PARENT_PID": "1",
+    "FORCE_COLOR": "1",
+    "TERM": "xterm-color",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({}, {}),
+        ({"JPY_PARENT_PID": None}, {}),
+        ({"MPLBACKEND": "agg", "TERM": "dumb"}, {"MPLBACKEND": "agg", "TERM": "dumb"}),
+        # No kernel: it was the user who chose.
+        ({"MPLBACKEND": None, "JPY_PARENT_PID": None}, {"FORCE_COLOR": "1", "TERM": "xterm-color"}),
+        ({"MPLBACKEND": "module://ipympl.backend_nbagg", "MINE": "1"}, {"MINE": "1"}),
+    ],
+)
+def test_what_is_started_from_a_notebook_has_nothing_of_its_kernel(changes, kept):
+    environment = {k: v for k, v in {**_OF_THE_KERNEL, **changes}.items() if v is not None}
+    assert server_environment(environment) == kept
+
+
 @pytest.mark.skipif(shutil.which("ss") is None, reason="needs ss")
 def test_the_server_listens_on_loopback_only(local_workspace):
     port = process.read_state(local_workspace.paths).port
