@@ -11,6 +11,7 @@ from typing import Any
 
 from local_workspace.services.environment.records import (
     LATEST,
+    OTHER_SPELLINGS,
     definition_of,
     get_environment,
     register_environment,
@@ -34,9 +35,7 @@ _SKLEARN = [
 
 _PIP_PACKAGES = {
     "AzureML-Minimal": ["azureml-core", "azureml-defaults"],
-    # The name is written in both ways, and names of environments are case-sensitive.
     "AzureML-sklearn-1.5": _SKLEARN,
-    "azureml-sklearn-1.5": _SKLEARN,
     "AzureML-Tutorial": [
         "azureml-core",
         "azureml-defaults",
@@ -67,6 +66,8 @@ _PIP_PACKAGES = {
 def ensure_curated_environments(workspace: LocalWorkspace) -> None:
     """Register the curated environments; what is registered already costs one look."""
     definitions = {name: _definition(packages) for name, packages in _PIP_PACKAGES.items()}
+    # Names of environments are case-sensitive, and both spellings are in use.
+    definitions |= {other: definitions[name] for other, name in OTHER_SPELLINGS.items()}
     with workspace.database.read() as session:
         missing = [
             name

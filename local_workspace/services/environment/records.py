@@ -16,6 +16,8 @@ from local_workspace.store.tables.environment import EnvironmentRow, Environment
 
 LATEST = "latest"
 PAGE_SIZE = 100
+# Second spellings of curated environments: they are found, but a list names each environment once.
+OTHER_SPELLINGS = {"azureml-sklearn-1.5": "AzureML-sklearn-1.5"}
 
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,254}")
 _RESERVED = ("AzureML", "Microsoft")
@@ -126,7 +128,10 @@ def get_environment(
 def list_environments(
     session: Session, after: str | None = None, limit: int = PAGE_SIZE
 ) -> list[EnvironmentVersionRow]:
-    """The latest of every name, by name; `after` is the last name of the page before."""
+    """The latest of every name, by name; `after` is the last name of the page before.
+
+    A curated environment that can be written in two ways is listed once.
+    """
     query = (
         select(EnvironmentVersionRow)
         .join(
@@ -134,6 +139,7 @@ def list_environments(
             (EnvironmentRow.name == EnvironmentVersionRow.name)
             & (EnvironmentRow.latest == EnvironmentVersionRow.version),
         )
+        .where(EnvironmentRow.name.not_in(OTHER_SPELLINGS))
         .order_by(EnvironmentRow.name)
         .limit(limit)
     )

@@ -14,13 +14,8 @@ from tiny_wheels import make_wheel
 
 from local_workspace.services.environment import with_files_of_private_packages
 
-CURATED = {
-    "AzureML-Minimal",
-    "AzureML-sklearn-1.5",
-    "azureml-sklearn-1.5",
-    "AzureML-Tutorial",
-    "AzureML-AutoML",
-}
+LISTED = {"AzureML-Minimal", "AzureML-sklearn-1.5", "AzureML-Tutorial", "AzureML-AutoML"}
+CURATED = LISTED | {"azureml-sklearn-1.5"}
 CONDA_FILE = """
 name: lesson
 channels:
@@ -148,7 +143,7 @@ def test_list_is_the_latest_of_each_over_pages(ws, send):
         assert send("PUT", f"/{name}", json=document).status_code == 200
     with_packages("many-000", "pandas").register(ws)
     found = Environment.list(ws)
-    assert set(names) | CURATED <= set(found)
+    assert set(names) | LISTED <= set(found)
     assert found["many-000"].version == "2" and found["many-119"].version == "1"
     assert set(ws.environments) == set(found)
     assert found["many-001"].python.user_managed_dependencies
@@ -164,6 +159,13 @@ def test_curated(ws, name):
     mine = environment.clone(f"my-{name}")
     mine.python.conda_dependencies.add_pip_package("seaborn")
     assert mine.register(ws).version == "1"
+
+
+def test_a_list_has_one_name_for_a_curated_environment(ws, browser):
+    listed = [name for name in Environment.list(ws) if name.lower().startswith("azureml-")]
+    assert set(listed) == LISTED
+    page = str(browser.page("/studio/environments"))
+    assert "AzureML-sklearn-1.5" in page and "azureml-sklearn-1.5" not in page
 
 
 def test_curated_environments_survive_a_restart_unchanged(local_workspace, ws):
