@@ -68,12 +68,14 @@ for rows in (50, 200, 1000, len(X_train)):
 run.log("AUC", value=auc)  # once: it reads back as one value
 
 # %% Lists, rows, tables
-cuts = np.linspace(0, 1, 11).round(1)
-run.log_list("Deciles", value=np.quantile(probability, cuts).tolist())
-for name, weight in zip(features.columns, model[-1].coef_[0], strict=True):
+# Python's own numbers only: numpy's integers are refused in them, and become text in log().
+# .tolist() makes Python's of an array's numbers, and of a single one, too.
+thresholds = np.linspace(0, 1, 11).round(1)
+run.log_list("Deciles", value=np.quantile(probability, thresholds).tolist())
+for name, weight in zip(features.columns, model[-1].coef_[0].tolist(), strict=True):
     run.log_row("Weights", feature=name, weight=weight)  # one row; the columns' names are yours
-found = [int((probability >= cut).sum()) for cut in cuts]
-run.log_table("Found", value={"threshold": cuts.tolist(), "patients": found})  # column: its values
+above = [(probability >= threshold).sum().tolist() for threshold in thresholds]
+run.log_table("Found", value={"threshold": thresholds.tolist(), "patients": above})  # by column
 
 # %% Pictures
 figure, axes = plt.subplots(figsize=(5, 5))
@@ -84,38 +86,40 @@ run.log_image("ROC curve", plot=figure)  # a Matplotlib figure; or path= an imag
 
 
 # %% Charts: the page of the run draws them from these numbers
-def chart(kind, data, version="1.0.0"):
+def chart(kind, version="1.0.0", **data):
     return {"schema_type": kind, "schema_version": version, "data": data}
 
 
-classes = {"0": 1 - probability, "1": probability}  # label: how likely each patient is in it
-quantiles = np.quantile(np.concatenate(list(classes.values())), cuts)
-accuracy = {"class_labels": list(classes)}
-for kind, thresholds in {"probability": cuts, "percentile": quantiles}.items():
-    accuracy[f"{kind}_thresholds"] = thresholds.tolist()
-    accuracy[f"{kind}_tables"] = [  # by class, by threshold: true and false positives, negatives
-        [
-            confusion_matrix(y_test == int(label), score >= cut).ravel()[[3, 1, 0, 2]].tolist()
-            for cut in thresholds
-        ]
-        for label, score in classes.items()
-    ]
-run.log_accuracy_table("Accuracy table", value=chart("accuracy_table", accuracy, "1.0.1"))
 matrix = confusion_matrix(y_test, probability >= 0.5).tolist()  # a row for each true class
-matrix = {"class_labels": list(classes), "matrix": matrix}
-run.log_confusion_matrix("Confusion matrix", value=chart("confusion_matrix", matrix))
+value = chart("confusion_matrix", class_labels=["0", "1"], matrix=matrix)
+run.log_confusion_matrix("Confusion matrix", value=value)
 
-# For a regression: guess the BMI from the other columns.
+# An accuracy table has such counts at many thresholds, for each class against the rest.
+scores = [1 - probability, probability]  # how likely each patient is in class 0, in class 1
+percentiles = np.quantile(np.concatenate(scores), thresholds)  # equally many scores in between
+tables = {}
+for kind, limits in [("probability", thresholds), ("percentile", percentiles)]:
+    of_classes = [[], []]
+    for label in (0, 1):
+        for limit in limits:
+            (tn, fp), (fn, tp) = confusion_matrix(y_test == label, scores[label] >= limit).tolist()
+            of_classes[label].append([tp, fp, tn, fn])  # true and false positives, negatives
+    tables |= {f"{kind}_thresholds": limits.tolist(), f"{kind}_tables": of_classes}
+value = chart("accuracy_table", version="1.0.1", class_labels=["0", "1"], **tables)
+run.log_accuracy_table("Accuracy table", value=value)
+
+# Two charts for a regression, here of the BMI on the other columns: how far off the guesses are
+# (guessed minus true), and what is guessed on average, by what is true.
 others, bmi = features.columns.drop("BMI"), X_test["BMI"]
 guess = LinearRegression().fit(X_train[others], X_train["BMI"]).predict(X_test[others])
-counts, edges = np.histogram(guess - bmi, bins=10)
-residuals = {"bin_edges": edges.tolist(), "bin_counts": counts.tolist()}
-run.log_residuals("BMI residuals", value=chart("residuals", residuals))  # guessed minus true
-bins, edges = pd.cut(bmi, bins=5, retbins=True)
-by_bin = pd.Series(guess, index=bmi.index).groupby(bins).agg(["mean", "std", "size"]).fillna(0)
-by_bin.columns = ["bin_averages", "bin_errors", "bin_counts"]  # what is guessed, by what is true
-predictions = {**by_bin.to_dict("list"), "bin_edges": edges.tolist()}
-run.log_predictions("BMI predictions", value=chart("predictions", predictions))
+sizes, edges = np.histogram(guess - bmi, bins=10)
+value = chart("residuals", bin_edges=edges.tolist(), bin_counts=sizes.tolist())
+run.log_residuals("BMI residuals", value=value)
+bins, edges = pd.qcut(bmi, 5, retbins=True)  # five bins of equally many patients
+by_bin = pd.Series(guess, index=bmi.index).groupby(bins).agg(["mean", "std", "size"])
+by_bin.columns = ["bin_averages", "bin_errors", "bin_counts"]  # errors: standard deviations
+value = chart("predictions", bin_edges=edges.tolist(), **by_bin.to_dict("list"))
+run.log_predictions("BMI predictions", value=value)
 
 # %% Tags, properties, files; then the end
 run.tag("lesson", value="04")  # texts to find runs by; they can be changed and removed
@@ -131,11 +135,11 @@ for name, value in run.get_metrics().items():  # a value, a list, or {column: li
 print("\nFiles of the run:\n  " + "\n  ".join(run.get_file_names()))
 
 # %% Run a script on the cluster
-data = dataset.as_named_input("diabetes")  # name under which the script gets it
+named = dataset.as_named_input("diabetes")  # name under which the script gets it
 config = ScriptRunConfig(
     source_directory="experiments",  # goes along, 300 MB at most; .amlignore keeps files out
     script="04_experiment_script.py",  # path in it
-    arguments=["--input-data", data, "--regularization", 1.0],  # as on a command line
+    arguments=["--input-data", named, "--regularization", 1.0],  # as on a command line
     compute_target="ml-sdk-cc",  # a cluster; "local" is this machine, to try things (the default)
     environment=Environment.get(workspace=ws, name="ml-sdk-env"),  # the script's packages
     max_run_duration_seconds=1800,  # seconds until it is cancelled (default 30 days)
@@ -147,16 +151,19 @@ details = job.wait_for_completion(
 )
 
 # %% What came of it
-started, ended = pd.to_datetime([details["startTimeUtc"], details["endTimeUtc"]])
-print(f"{details['status']} on {details['target']} after {(ended - started).seconds} seconds")
+time = pd.Timestamp(details["endTimeUtc"]) - pd.Timestamp(details["startTimeUtc"])
+print(f"{details['status']} on {details['target']} after {time.seconds} seconds")
 for used in details["inputDatasets"]:
     print(f"Read {used['dataset'].name} as {used['consumptionDetails']['inputName']}")
-numbers = pd.to_numeric(pd.Series(job.get_metrics()), errors="coerce").dropna()
-print("\nMetrics of the job:\n" + numbers.round(3).to_string())
+metrics = job.get_metrics()  # of pictures and charts: where their file is
+print("\nMetrics of the job:")
+for name in ("Rows", "Diabetic share", "Regularization", "Accuracy", "AUC"):
+    print(f"  {name:15}{metrics[name]:9.3f}")
 print("\nFiles of the job:\n  " + "\n  ".join(job.get_file_names()))
 job.download_file("outputs/model.pkl", output_file_path="outputs/04_model_of_job.pkl")
-probability = joblib.load("outputs/04_model_of_job.pkl").predict_proba(X_test)[:, 1]
-print(f"\nAUC of the model from the cluster, here: {roc_auc_score(y_test, probability):.3f}")
+downloaded = joblib.load("outputs/04_model_of_job.pkl")
+auc = roc_auc_score(y_test, downloaded.predict_proba(X_test)[:, 1])
+print(f"\nAUC of the model from the cluster, here: {auc:.3f}")
 
 # %% Several tries: child runs
 parent = experiment.start_logging(
@@ -165,20 +172,20 @@ parent = experiment.start_logging(
 for rate in (1, 1000, 100_000):
     with parent.child_run(name=f"rate-{rate}") as child:  # completes at its end, or fails
         model = make_pipeline(StandardScaler(), LogisticRegression(C=1 / rate))
-        model.fit(X_train, y_train)
+        probability = model.fit(X_train, y_train).predict_proba(X_test)[:, 1]
         child.log("Regularization", value=rate)
-        child.log("AUC", value=roc_auc_score(y_test, model.predict_proba(X_test)[:, 1]))
+        child.log("AUC", value=roc_auc_score(y_test, probability))
 parent.complete()
 # parent.submit_child(config) makes a job a child; lesson 09 lets Azure ML choose the settings.
 tries = [child.get_metrics() for child in parent.get_children()]
 print("\nTries:\n" + pd.DataFrame(tries).sort_values("Regularization").to_string(index=False))
 
 # %% Find past runs, newest first
-rows = [
-    {"run": past.id, "name": past.display_name, **past.get_metrics(name="AUC")}
-    for past in islice(experiment.get_runs(), 5)  # include_children=True for the tries, too
-]
-print("\nPast runs:\n" + pd.DataFrame(rows).to_string(index=False))
+past_runs = []
+for past in islice(experiment.get_runs(), 5):  # include_children=True for the tries, too
+    auc = past.get_metrics(name="AUC").get("AUC")  # {} if it has logged none
+    past_runs.append({"run": past.id, "name": past.display_name, "AUC": auc})
+print("\nPast runs:\n" + pd.DataFrame(past_runs).to_string(index=False))
 tagged = list(experiment.get_runs(tags={"lesson": "04"}))  # or tags="lesson": whatever its value
 same_data = list(experiment.get_runs(properties={"dataset": f"{dataset.name}:{dataset.version}"}))
 completed = list(Run.list(experiment, status="Completed", include_children=True))

@@ -236,12 +236,22 @@ def _log(record, name, value, step):
 
 
 def _keep(record, name, value):
+    for column in value.values() if isinstance(value, dict) else [value]:
+        _check_numbers(column)
     record.metrics[name] = value
+
+
+def _check_numbers(values):
+    """As the SDK does: numpy's integers are none of Python's numbers."""
+    for value in values:
+        if not isinstance(value, (float, int, str, type(None))):
+            raise TypeError(f"Value of type {type(value)} is not supported")
 
 
 def _log_row(record, name, row):
     table = record.metrics.setdefault(name, {column: [] for column in row})
     assert set(table) == set(row)
+    _check_numbers(row.values())
     for column, value in row.items():
         table[column].append(value)
 

@@ -167,6 +167,7 @@ def test_finds_runs_of_this_and_of_an_earlier_time(setting, tmp_path):
         ("show_output=True", "output=True", "output"),
         ("output_file_path=", "path=", "path"),
         ("snapshot_directory=None,", "snapshot=None,", "snapshot"),
+        (".sum().tolist()", ".sum()", "numpy.int64"),
     ],
 )
 def test_a_wrong_call_is_refused(setting, tmp_path, right, wrong, named):
