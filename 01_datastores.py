@@ -30,7 +30,8 @@ import pandas as pd
 from azureml.core import Dataset, Datastore, Workspace
 from azureml.data import DataType
 
-ws = Workspace.from_config()  # reads config.json in this folder or one above it
+# Looks for .azureml/config.json in this folder and in all above it, then for config.json.
+ws = Workspace.from_config()
 details = ws.get_details()
 print(f"Workspace:        {ws.name}")
 print(f"Resource group:   {ws.resource_group}")
@@ -51,7 +52,7 @@ print("\nDatastores:\n" + pd.DataFrame(stores).to_string(index=False))
 # %% Register a container of your own as a datastore
 datastore = Datastore.register_azure_blob_container(
     workspace=ws,
-    datastore_name="ml_sdk_data",  # small letters, digits and _ only
+    datastore_name="ml_sdk_data",  # letters, digits and _; capitals become small letters
     container_name="azure-ml-sdk-data",  # the container's name in the account
     account_name=os.environ["AZURE_STORAGE_ACCOUNT"],  # the storage account, from .env
     account_key=os.environ["AZURE_STORAGE_KEY"],  # one of its two keys; or sas_token=
@@ -68,7 +69,7 @@ print(f"Default datastore: {ws.get_default_datastore().name}")
 Dataset.File.upload_directory(
     src_dir="data",  # local folder
     target=(datastore, "diabetes-data"),  # datastore and folder in it
-    pattern="*.csv",  # only these files; matched against the whole path (default None: all)
+    pattern="*.csv",  # only these files (default None: all); it must match the absolute path
     overwrite=True,  # replace files that are there; False skips them (default False)
     show_progress=False,  # no line for each file (default True)
 )
@@ -105,7 +106,7 @@ table = Dataset.Tabular.from_delimited_files(
 first_rows = table.take(10).to_pandas_dataframe()  # take is lazy; only these rows are read
 print("\nFirst 10 rows:\n" + first_rows.to_string(index=False))
 
-patients = table.to_pandas_dataframe()  # reads all; 1.4 MB in memory
+patients = table.to_pandas_dataframe()  # reads all; 1.2 MB in memory
 diabetic = table.filter(table["Diabetic"] == 1).to_pandas_dataframe()  # the filter runs on reading
 print(f"\n{len(patients)} patients, {len(diabetic)} diabetic ({len(diabetic) / len(patients):.0%})")
 
@@ -153,7 +154,7 @@ batch_files.register(
 )
 
 # %% All datasets of the workspace
-# Iterate, as here: list(ws.datasets) and sorted(ws.datasets) come out empty, a slip of the SDK.
+# By items(), as here: list(ws.datasets) and sorted(ws.datasets) are empty, a slip of the SDK.
 rows = [
     {"dataset": name, "version": dataset.version, "type": type(dataset).__name__}
     for name, dataset in ws.datasets.items()

@@ -35,8 +35,8 @@ ws = Workspace.from_config()
 # A configuration is only a description: nothing is created and nothing costs until one is passed
 # to ComputeTarget.create (clusters) or Model.deploy (services, lesson 07).
 local = LocalWebservice.deploy_configuration(
-    port=6789
-)  # port on this machine (default: a free one)
+    port=6789,  # port on this machine (default: a free one)
+)
 aci = AciWebservice.deploy_configuration(
     cpu_cores=1,  # cores, may be a fraction (default 0.1)
     memory_gb=1,  # GB, may be a fraction (default 0.5)
@@ -97,7 +97,7 @@ except ComputeTargetException:  # there is no target of this name
     print("\nCreating the cluster ml-sdk-cc")
     cluster = ComputeTarget.create(
         workspace=ws,
-        name="ml-sdk-cc",  # 2-16 letters, digits and dashes
+        name="ml-sdk-cc",  # 2-16 letters, digits and dashes; a letter first, no dash last
         provisioning_configuration=cluster_config,
     )
 cluster.wait_for_completion(
@@ -119,9 +119,8 @@ print(f"  Nodes now:     {status['currentNodeCount']}, on the way to {status['ta
 
 nodes = cluster.list_nodes()  # one dict for each node: id, state, address, run
 if nodes:
-    print(
-        "\nNodes:\n" + pd.DataFrame(nodes)[["nodeId", "nodeState", "runId"]].to_string(index=False)
-    )
+    columns = ["nodeId", "nodeState", "runId"]
+    print("\nNodes:\n" + pd.DataFrame(nodes)[columns].to_string(index=False))
 else:
     print("\nNo nodes: the cluster waits for a job, and costs nothing.")
 

@@ -29,12 +29,12 @@ from azureml.core.conda_dependencies import CondaDependencies
 
 ws = Workspace.from_config()
 
-# %% The environments there are
+# %% Curated environments: those that Azure ML maintains
 environments = Environment.list(workspace=ws)  # dict: name to the newest version
 rows = [
     {"environment": name, "version": environment.version}
     for name, environment in environments.items()
-    if name.lower().startswith("azureml-")  # the curated ones have reserved names
+    if name.startswith("AzureML-")  # names that only they can have
 ]
 print("Curated environments:\n" + pd.DataFrame(rows).to_string(index=False))
 
@@ -43,9 +43,8 @@ env = Environment.from_conda_specification(
     name="ml-sdk-env",  # letters, digits, _ - and .
     file_path="experiments/03_conda.yml",  # channels and packages, pip's under `pip:`
 )
-print(
-    f"\nFrom the conda file: {len(list(env.python.conda_dependencies.pip_packages))} pip packages"
-)
+packages = list(env.python.conda_dependencies.pip_packages)
+print(f"\nFrom the conda file: {len(packages)} pip packages")
 
 # %% From a list of packages: quick, for a try
 # Environment.from_pip_requirements(name, file_path) does the same with a requirements.txt.
@@ -53,7 +52,9 @@ quick = Environment(name="ml-sdk-quick-env")
 quick.python.conda_dependencies = CondaDependencies.create(
     python_version="3.10",  # always say which one (default: a version of the SDK's own choice)
     conda_packages=["pip"],  # packages from conda (default: none)
-    pip_packages=["azureml-core", "scikit-learn==1.5.2", "pandas==1.5.3"],  # from PyPI
+    # From PyPI. The default is azureml-defaults, by which a job speaks with its workspace; a list
+    # of your own drops it, so name it, too.
+    pip_packages=["azureml-defaults", "scikit-learn==1.5.2", "pandas==1.5.3"],
 )
 # It need not be registered: a job can carry the definition with it.
 print("From a list:        ", ", ".join(quick.python.conda_dependencies.pip_packages))

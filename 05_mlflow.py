@@ -144,8 +144,8 @@ client.transition_model_version_stage(
     archive_existing_versions=True,  # those that are in the stage now (default False)
 )
 versions = client.search_model_versions(f"name = '{version.name}'")
-rows = [{"version": v.version, "stage": v.current_stage, "run": v.run_id} for v in versions]
-print("\nVersions of diabetes-mlflow-model:\n" + pd.DataFrame(rows).to_string(index=False))
+stages = [{"version": v.version, "stage": v.current_stage, "run": v.run_id} for v in versions]
+print("\nVersions of diabetes-mlflow-model:\n" + pd.DataFrame(stages).to_string(index=False))
 
 # %% Load it back and use it
 print("\nLoaded back:")
