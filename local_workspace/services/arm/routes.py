@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
 
 from local_workspace.errors import BadRequest, NotFound, NotImplementedHere
 from local_workspace.http import (
@@ -18,6 +19,7 @@ from local_workspace.http import (
 )
 from local_workspace.service import Service
 from local_workspace.services.arm import wire
+from local_workspace.services.datastore import restore_keys
 from local_workspace.store.tables.arm import ResourceRow
 from local_workspace.workspace import LocalWorkspace
 
@@ -159,6 +161,14 @@ def update_workspace(
         row.editable = {**row.editable, **changes}
         editable = dict(row.editable)
     return JSONResponse(wire.workspace_resource(workspace, editable))
+
+
+@router.post(WORKSPACE_SCOPE + "/resynckeys", openapi_extra=sdk("Workspace.sync_keys"))
+def sync_keys(workspace: LocalWorkspace = Depends(get_workspace)) -> Response:
+    """Give the workspace's own datastores the key of its storage account again."""
+    with workspace.database.write() as session:
+        restore_keys(session)
+    return Response(status_code=200)
 
 
 @router.put(WORKSPACE_SCOPE, openapi_extra=sdk("not available: Workspace.create"))

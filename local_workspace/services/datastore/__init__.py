@@ -5,6 +5,13 @@ from local_workspace.services.datastore.records import (
     ensure_default_datastores,
     get_datastore,
     list_datastores,
+    restore_keys,
 )
 
-__all__ = ["default_datastore", "ensure_default_datastores", "get_datastore", "list_datastores"]
+__all__ = [
+    "default_datastore",
+    "ensure_default_datastores",
+    "get_datastore",
+    "list_datastores",
+    "restore_keys",
+]

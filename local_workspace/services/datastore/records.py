@@ -163,6 +163,15 @@ def set_default_datastore(session: Session, name: str) -> DatastoreRow:
     return row
 
 
+def restore_keys(session: Session) -> None:
+    """Give the workspace's own datastores the key of its storage account again."""
+    own = update(DatastoreRow).where(DatastoreRow.built_in)
+    session.execute(
+        own.values(credential_type=ACCOUNT_KEY, credential=None, modified=utc_now()),
+        execution_options={"synchronize_session": "fetch"},
+    )
+
+
 def list_datastores(
     session: Session,
     after: str | None = None,

@@ -287,6 +287,19 @@ def test_what_the_workspace_stands_on_stays(ws, register, name):
         register(name, "elsewhere-else", overwrite=True)
 
 
+def test_sync_keys_gives_the_workspaces_own_datastores_its_key_again(ws, register, account, key):
+    container = Datastore.get(ws, "workspaceblobstore").container_name
+    register("sync_mine", "sync-mine")
+    for name, of in (("workspaceblobstore", container), ("sync_mine", "sync-mine")):
+        sas = sign_sas(account, key, of, permissions="racwdl")
+        register(name, of, sas_token=sas, overwrite=True, create_if_not_exists=False)
+        assert Datastore.get(ws, name).account_key is None
+    ws.sync_keys()
+    store = Datastore.get(ws, "workspaceblobstore")
+    assert (store.sas_token, store.account_key) == (None, key)
+    assert Datastore.get(ws, "sync_mine").sas_token == sas
+
+
 def test_deleting_twice_is_no_error(send, register):
     register("gone", "gone")
     assert send("DELETE", "/datastores/gone").status_code == 200
