@@ -18,6 +18,7 @@ from local_workspace.odata_sql import (
     truth_field,
 )
 from local_workspace.services.run_history.paging import Page, page_of
+from local_workspace.services.run_history.records import TERMINAL_STATUSES
 from local_workspace.store.tables.run_history import RunRow
 
 _FIELDS: dict[str, Field] = {
@@ -68,7 +69,7 @@ def query_runs(
     *,
     experiment_id: str | None = None,
     parent_run_id: str | None = None,
-    target: str | None = None,
+    active_on: str | None = None,
     filter: str | None = None,
     order_by: str | list[str] | None = None,
     top: int | None = None,
@@ -77,16 +78,17 @@ def query_runs(
 ) -> Page:
     """A page of RunRow, newest first unless `order_by` says otherwise.
 
-    `filter` and `order_by` are OData: `Status eq 'Completed'`, `StartTimeUtc desc`. Runs deleted
-    through MLflow are left out unless asked for. Raises BadRequest.
+    `filter` and `order_by` are OData: `Status eq 'Completed'`, `StartTimeUtc desc`. `active_on`
+    leaves only the runs on that compute target which have not ended. Runs deleted through MLflow
+    are left out unless asked for. Raises BadRequest.
     """
     query = select(RunRow)
     if experiment_id is not None:
         query = query.where(RunRow.experiment_id == experiment_id)
     if parent_run_id is not None:
         query = query.where(RunRow.parent_run_id == parent_run_id)
-    if target is not None:
-        query = query.where(RunRow.target == target)
+    if active_on is not None:
+        query = query.where(RunRow.target == active_on, RunRow.status.not_in(TERMINAL_STATUSES))
     if not include_deleted:
         query = query.where(RunRow.lifecycle_stage == "active")
     if filter:

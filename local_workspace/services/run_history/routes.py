@@ -95,7 +95,10 @@ def get_run_of_workspace(
         return JSONResponse(run_dto(records.get_run(session, run_id)))
 
 
-@_workspace_runs.get("/computes/{compute}/runs", openapi_extra=sdk("ComputeTarget.get_active_runs"))
+@_workspace_runs.get(
+    "/computes/{compute}/runs",
+    openapi_extra=sdk("ComputeTarget.get_active_runs, Run.list_by_compute"),
+)
 def list_runs_of_compute(
     compute: str,
     filter: str | None = Query(None, alias="$filter"),
@@ -104,12 +107,12 @@ def list_runs_of_compute(
     top: int | None = Query(None, alias="$top"),
     workspace: LocalWorkspace = Depends(get_workspace),
 ) -> JSONResponse:
-    """List the runs on a compute target."""
+    """List the runs on a compute target that have not ended."""
     with workspace.database.read() as session:
         return _page(
             queries.query_runs(
                 session,
-                target=compute,
+                active_on=compute,
                 filter=filter,
                 order_by=order,
                 top=top,

@@ -146,6 +146,11 @@ def test_runs_are_found_by_their_compute_target(call, experiment):
     assert [run["runId"] for run in page["value"]] == ["on-one"]
     counts = call("GET", f"/experiments/{experiment.name}/runcounts?$filter=Target eq one").json()
     assert counts == {"totalCount": 2, "runCounts": {"NotStarted": 2}}
+    # As Azure does, which lets a client ask for those that are queued or running only.
+    path = f"/experiments/{experiment.name}/runs/on-one"
+    assert call("PATCH", path, {"status": "Completed"}).status_code == 200
+    page = call("GET", "/computes/one/runs").json()
+    assert [run["runId"] for run in page["value"]] == ["also-on-one"]
 
 
 def test_unknown_runs_are_not_found(local_workspace, experiment, call):
