@@ -22,6 +22,7 @@ from local_workspace.services.blob import routes as blob
 from local_workspace.services.cloud import routes as cloud
 from local_workspace.services.compute import routes as compute
 from local_workspace.services.content import routes as content
+from local_workspace.services.credential import routes as credential
 from local_workspace.services.dataset import routes as dataset
 from local_workspace.services.datastore import routes as datastore
 from local_workspace.services.environment import routes as environment
@@ -50,6 +51,7 @@ SERVICES: tuple[Service, ...] = (
     execution.SERVICE,
     mlflow.SERVICE,
     model_management.SERVICE,
+    credential.SERVICE,
     # After MLflow's pages: it answers every other address below /studio/.
     studio.SERVICE,
     blob.SERVICE,

@@ -53,10 +53,4 @@ SERVICES_NOT_HERE_YET = (
         "`DataDriftDetector`",
         prefixes=("datadrift", "datadriftmanager"),
     ),
-    _planned(
-        "credential",
-        "Key vault",
-        "`Workspace.get_default_keyvault`",
-        prefixes=("credential",),
-    ),
 )

@@ -1,0 +1,1 @@
+"""The key vault of the workspace. The routes are in the module `routes`."""
