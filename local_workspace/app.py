@@ -28,7 +28,7 @@ from local_workspace.identity.authentication import (
     Send,
     refusal,
 )
-from local_workspace.service import Service, first_segment, owners
+from local_workspace.service import Service, first_segment, owners, words_in_any_case
 from local_workspace.workspace import LocalWorkspace
 
 log = logging.getLogger(__name__)
@@ -81,12 +81,16 @@ class Application:
         self._api: ASGIApp = Authentication(
             create_api(workspace, services, running), workspace.tokens
         )
+        self._words = words_in_any_case(services)
+        self._in_any_case: set[str] = set()
         self._by_prefix: dict[str, ASGIApp] = {}
         # Whom everything else is for.
         self._rest = self._api
         for service in services:
             answers = service.application(workspace) if service.application else self._api
             self._by_prefix.update(dict.fromkeys(service.prefixes, answers))
+            if service.any_case:
+                self._in_any_case.update(service.prefixes)
             if service.application and not service.prefixes:
                 self._rest = answers
 
@@ -95,6 +99,9 @@ class Application:
         if scope["type"] != "http":
             await self._api(scope, receive, send)
             return
+        if first_segment(scope["path"]).lower() in self._in_any_case:
+            parts = scope["path"].split("/")
+            scope["path"] = "/".join(self._words.get(part.lower(), part) for part in parts)
         answers = self._for(scope)
         page = _page_for(scope["path"]) if scope["method"] == "GET" else None
         if page is not None and answers is self._api:

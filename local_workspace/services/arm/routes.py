@@ -18,7 +18,7 @@ from local_workspace.http import (
     the_workspace,
 )
 from local_workspace.service import Service
-from local_workspace.services.arm import wire
+from local_workspace.services.arm import providers, wire
 from local_workspace.services.datastore import restore_keys
 from local_workspace.store.tables.arm import ResourceRow
 from local_workspace.workspace import LocalWorkspace
@@ -27,6 +27,7 @@ router = APIRouter()
 
 _GROUP = "/subscriptions/{subscription_id}/resourceGroups/{resource_group}"
 _WORKSPACES = "/providers/Microsoft.MachineLearningServices/workspaces"
+_DEPLOYMENTS = "/providers/Microsoft.Resources/deployments/"
 # The conditions that the SDK filters resources with, joined by `and`.
 _CONDITION = re.compile(r"\s*(resourceGroup|resourceType)\s+eq\s+'([^']*)'\s*", re.IGNORECASE)
 _EDITABLE = ("description", "friendlyName", "imageBuildCompute", "containerRegistry")
@@ -79,11 +80,31 @@ def list_tenants(workspace: LocalWorkspace = Depends(the_workspace)) -> JSONResp
     return JSONResponse({"value": [{"id": f"/tenants/{tenant_id}", "tenantId": tenant_id}]})
 
 
+@router.get("/subscriptions/{subscription_id}/providers", openapi_extra=sdk("Workspace.create"))
+def list_providers(workspace: LocalWorkspace = Depends(_subscription)) -> JSONResponse:
+    """List the kinds of resources of a subscription."""
+    return JSONResponse({"value": [providers.provider(workspace)]})
+
+
+@router.get(
+    "/subscriptions/{subscription_id}/providers/{namespace}",
+    openapi_extra=sdk("Workspace.create(location=...)"),
+)
+def get_provider(
+    namespace: str, workspace: LocalWorkspace = Depends(_subscription)
+) -> JSONResponse:
+    """Describe Azure ML's kinds of resources: locations (all of Azure's do) and versions."""
+    if namespace.lower() != providers.NAMESPACE.lower():
+        raise NotFound(
+            f"The resource namespace '{namespace}' is invalid: the local workspace has "
+            f"'{providers.NAMESPACE}' only.",
+            code="InvalidResourceNamespace",
+        )
+    return JSONResponse(providers.provider(workspace))
+
+
 @router.get(
     "/subscriptions/{subscription_id}/resourceGroups", openapi_extra=sdk("Workspace.create")
-)
-@router.get(
-    "/subscriptions/{subscription_id}/resourcegroups", openapi_extra=sdk("Workspace.create")
 )
 def list_resource_groups(workspace: LocalWorkspace = Depends(_subscription)) -> JSONResponse:
     """List the resource groups of a subscription."""
@@ -171,12 +192,31 @@ def sync_keys(workspace: LocalWorkspace = Depends(get_workspace)) -> Response:
     return Response(status_code=200)
 
 
-@router.put(WORKSPACE_SCOPE, openapi_extra=sdk("not available: Workspace.create"))
-def create_workspace() -> JSONResponse:
+@router.get(
+    "/subscriptions/{subscription_id}" + _DEPLOYMENTS, openapi_extra=sdk("Workspace.create")
+)
+def list_deployments(_workspace: LocalWorkspace = Depends(_subscription)) -> JSONResponse:
+    """List the deployments of a subscription: there are none."""
+    return JSONResponse({"value": []})
+
+
+# What Workspace.create may send for a name, or a resource group, that is not there.
+@router.put(WORKSPACE_SCOPE, openapi_extra=sdk("not available: Workspace.create of another name"))
+@router.put(_GROUP, openapi_extra=sdk("not available: Workspace.create of another name"))
+@router.put(
+    _GROUP + _DEPLOYMENTS + "{name}",
+    openapi_extra=sdk("not available: Workspace.create of another name"),
+)
+def create_workspace(workspace: LocalWorkspace = Depends(the_workspace)) -> JSONResponse:
     """Answer that a workspace is made by `python -m local_workspace start --root DIR`."""
+    settings = workspace.settings
     raise NotImplementedHere(
-        "The local workspace does not make further workspaces through Workspace.create. Start "
-        "another one with `python -m local_workspace start --root DIR`."
+        "A local workspace is a folder, and Workspace.create makes no further ones. "
+        "`python -m local_workspace start --root DIR --port 0` makes one in the folder DIR; "
+        "`python -m local_workspace config --root DIR` and `python -m local_workspace env --root "
+        "DIR` print the config.json and the .env that lead to it. The workspace that answers here "
+        f"is '{settings.workspace_name}' in the resource group '{settings.resource_group}': "
+        "Workspace.create with these names and exist_ok=True gives it."
     )
 
 
@@ -194,6 +234,7 @@ SERVICE = Service(
     title="Workspace (Azure Resource Manager)",
     router=router,
     prefixes=("providers", "rp", "subscriptions", "tenants"),
+    any_case=True,
     not_yet=(
         ("Workspace connections, private endpoints, role assignments", "`Workspace.*`"),
         ("SDK v2 and CLI v2", "`azure.ai.ml`"),
