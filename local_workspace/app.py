@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Any
+from urllib.parse import unquote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -152,6 +153,14 @@ def _validation_error(_request: Request, error: Exception) -> Response:
 
 def _no_such_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    name = _name_with_slash(request)
+    if name is not None:
+        return refusal(
+            BadRequest(
+                f"The name '{name}' is invalid: names in a workspace have no slash. Letters and "
+                "digits are right everywhere."
+            )
+        )
     owner = request.app.state.owners.get(first_segment(request.url.path))
     if owner is None or owner.is_here:
         more = "Azure ML may:"
@@ -164,6 +173,15 @@ def _no_such_route(request: Request, error: Exception) -> Response:
             status=error.status_code if 400 <= error.status_code < 500 else 404,
         )
     )
+
+
+def _name_with_slash(request: Request) -> str | None:
+    """The part of the address that a client wrote as one and that has a slash inside."""
+    for part in request.scope["raw_path"].decode("ascii", "replace").split("/"):
+        if "%2f" in part.lower():
+            # A name may stand behind the name of its parameter.
+            return unquote(part).removeprefix("name=")
+    return None
 
 
 def _database_error(request: Request, error: Exception) -> Response:

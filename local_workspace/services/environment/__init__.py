@@ -13,6 +13,7 @@ from local_workspace.services.environment.records import (
     list_environments,
     register_environment,
 )
+from local_workspace.services.environment.submitted import registered
 
 __all__ = [
     "definition_of_build",
@@ -22,6 +23,7 @@ __all__ = [
     "list_environments",
     "log_of_build",
     "register_environment",
+    "registered",
     "unfinished_builds",
     "with_files_of_private_packages",
 ]

@@ -21,6 +21,8 @@ OTHER_SPELLINGS = {"azureml-sklearn-1.5": "AzureML-sklearn-1.5"}
 
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,254}")
 _RESERVED = ("AzureML", "Microsoft")
+# Versions of definitions that were submitted with a run and never registered begin so.
+_SUBMITTED = "Autosave_"
 _SECTIONS = (
     "python",
     "environmentVariables",
@@ -62,22 +64,23 @@ def register_environment(
     `version` exists with other content.
     """
     if not curated:
-        _check_name(session, name)
-    if version is not None and not _NAME.fullmatch(version):
-        raise BadRequest(f"The version '{version}' of an environment is not a valid version.")
+        check_name(session, name)
     row = session.get(EnvironmentRow, name, with_for_update=True)
     if row is None:
         row = EnvironmentRow(name=name, curated=curated, latest="", labels={}, last_number=0)
         session.add(row)
-    digest = _digest(definition)
+    digest = digest_of(definition)
     if version is None:
-        found = _by_digest(session, name, digest)
+        # What was only submitted gets a number when it is registered.
+        found = find_content(session, name, digest, with_submitted=False)
         number = row.last_number + 1
         while found is None and session.get(EnvironmentVersionRow, (name, str(number))):
             number += 1
         version = found.version if found is not None else str(number)
     else:
         found = session.get(EnvironmentVersionRow, (name, version))
+        if found is None and not _NAME.fullmatch(version):
+            raise BadRequest(f"The version '{version}' of an environment is not a valid version.")
         if found is not None and found.digest != digest:
             raise Conflict(
                 f"Version '{version}' of the environment '{name}' is registered with other "
@@ -86,21 +89,40 @@ def register_environment(
                 code="EnvironmentVersionExists",
             )
     if found is None:
-        # The name first, because the version refers to it.
-        row.latest = version
-        session.flush()
-        found = EnvironmentVersionRow(
-            name=name,
-            version=version,
-            digest=digest,
-            definition=definition,
-            created=utc_now(),
-        )
-        session.add(found)
-        if version.isdigit():
-            row.last_number = max(row.last_number, int(version))
+        found = _add_version(session, row, version, digest, definition)
     row.latest = version
     return found
+
+
+def save_submitted(
+    session: Session, name: str, definition: dict[str, Any]
+) -> EnvironmentVersionRow:
+    """Keep a definition that a run was submitted with, as the latest of its name.
+
+    Its version is of Azure's form, `Autosave_{time}_{8 hex}`. The name is not checked.
+    """
+    row = session.get(EnvironmentRow, name, with_for_update=True)
+    if row is None:
+        row = EnvironmentRow(name=name, curated=False, latest="", labels={}, last_number=0)
+        session.add(row)
+    digest = digest_of(definition)
+    version = f"{_SUBMITTED}{utc_now():%Y-%m-%dT%H:%M:%SZ}_{digest[:8]}"
+    return _add_version(session, row, version, digest, definition)
+
+
+def _add_version(
+    session: Session, row: EnvironmentRow, version: str, digest: str, definition: dict[str, Any]
+) -> EnvironmentVersionRow:
+    # The name first, because the version refers to it.
+    row.latest = version
+    session.flush()
+    added = EnvironmentVersionRow(
+        name=row.name, version=version, digest=digest, definition=definition, created=utc_now()
+    )
+    session.add(added)
+    if version.isdigit():
+        row.last_number = max(row.last_number, int(version))
+    return added
 
 
 def get_environment(
@@ -170,31 +192,44 @@ def _not_found(message: str) -> NotFound:
     return NotFound(message, code="EnvironmentNotFound")
 
 
-def _check_name(session: Session, name: str) -> None:
+def check_name(session: Session, name: str) -> None:
+    """Raise BadRequest for a name that is none, or that belongs to a curated environment."""
     if not _NAME.fullmatch(name):
         raise BadRequest(
             f"The environment name '{name}' is invalid. It can include letters, digits, '_', '-' "
             "and '.', must not start with '-', and have at most 255 characters.",
             code="InvalidEnvironmentName",
         )
+    prefix = next((prefix for prefix in _RESERVED if name.startswith(prefix)), None)
     row = session.get(EnvironmentRow, name)
-    if name.startswith(_RESERVED) or (row is not None and row.curated):
-        raise BadRequest(
-            f"The environment name '{name}' is reserved: names that start with 'AzureML' or "
-            "'Microsoft' belong to curated environments. Choose another name; Environment.clone "
-            "makes a copy under a new name.",
-            code="ReservedEnvironmentName",
-        )
+    if prefix is None and (row is None or not row.curated):
+        return
+    # The first two sentences are Azure's, as far as it has one.
+    if prefix is not None:
+        what = f"Environment name can not start with the prefix {prefix}."
+    else:
+        what = f"Environment name can not be that of the curated environment {name}."
+    raise BadRequest(
+        f"{what} To alter a curated environment first create a copy of it. "
+        f"Environment.clone makes one; '{name}' is not a name for it.",
+        inner_code="ReservedEnvironmentName",
+    )
 
 
-def _by_digest(session: Session, name: str, digest: str) -> EnvironmentVersionRow | None:
+def find_content(
+    session: Session, name: str, digest: str, *, with_submitted: bool
+) -> EnvironmentVersionRow | None:
+    """The last version of `name` with this content (see `digest_of`); None when there is none."""
     query = select(EnvironmentVersionRow).where(
         EnvironmentVersionRow.name == name, EnvironmentVersionRow.digest == digest
     )
+    if not with_submitted:
+        query = query.where(~EnvironmentVersionRow.version.startswith(_SUBMITTED, autoescape=True))
     # The same content may also have been registered under versions of its user's own choice.
     return session.execute(query.order_by(EnvironmentVersionRow.created.desc())).scalars().first()
 
 
-def _digest(definition: dict[str, Any]) -> str:
+def digest_of(definition: dict[str, Any]) -> str:
+    """What tells the content of one definition from that of another."""
     canonical = json.dumps(definition, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -18,7 +18,7 @@ from local_workspace.http import (
 from local_workspace.service import Service
 from local_workspace.services.compute import find_compute
 from local_workspace.services.environment import builds, curated, records
-from local_workspace.store.tables.environment import EnvironmentVersionRow
+from local_workspace.services.environment.wire import environment_document
 from local_workspace.workspace import LocalWorkspace
 
 router = APIRouter()
@@ -26,20 +26,6 @@ router = APIRouter()
 _BASE = "/environment/v1.0" + WORKSPACE_SCOPE + "/environments"
 _BUILDS = "/environment/v2.0" + WORKSPACE_SCOPE + "/environments/{name}"
 _OPERATIONS = "/environment/v2.0" + WORKSPACE_SCOPE + "/builds"
-
-
-def environment_document(workspace: LocalWorkspace, row: EnvironmentVersionRow) -> dict[str, Any]:
-    """An environment as the SDK reads it (and as it stands in a run's definition)."""
-    settings = workspace.settings
-    return {
-        "name": row.name,
-        "version": row.version,
-        "assetId": (
-            f"azureml://locations/{settings.region}/workspaces/{settings.workspace_id}"
-            f"/environments/{row.name}/versions/{row.version}"
-        ),
-        **row.definition,
-    }
 
 
 @router.get(_BASE, openapi_extra=sdk("Environment.list, Workspace.environments"))

@@ -12,6 +12,7 @@ from local_workspace.http import WORKSPACE_SCOPE
 from local_workspace.services import content, run_history
 from local_workspace.services.compute import find_compute
 from local_workspace.services.execution.datasets import saved_dataset_id
+from local_workspace.services.execution.environments import with_registered_environment
 from local_workspace.services.execution.job import Job
 from local_workspace.services.execution.parsing import Submission, parse_job, parse_submission
 from local_workspace.services.execution.queue import find_job, request_cancel
@@ -50,22 +51,23 @@ def submit_run(
     """Make the run that `definition` describes and put its job into the queue.
 
     A run that was submitted under this id already is returned as it is, because clients repeat
-    requests. Raises BadRequest for what cannot run, NotFound for an unknown compute target,
-    snapshot, parent or dataset, Conflict when the id belongs to a run of another kind.
+    requests. Its environment is registered unless it is already. Raises BadRequest for what cannot
+    run, NotFound for an unknown compute target, snapshot, parent, dataset or environment, Conflict
+    when the id belongs to a run of another kind.
     """
     submission = parse_submission(definition)
-    with workspace.database.read() as session:
+    with workspace.database.write() as session:
+        if find_job(session, run_id) is not None:
+            return run_history.get_run(session, run_id)
+        if run_history.find_run(session, run_id) is not None:
+            raise Conflict(f"There is a run '{run_id}' already that was not submitted.")
+        submission = with_registered_environment(session, workspace, submission, experiment_name)
         job = parse_job(
             submission,
             run_id,
             experiment_name,
             lambda reference: saved_dataset_id(session, reference),
         )
-    with workspace.database.write() as session:
-        if find_job(session, run_id) is not None:
-            return run_history.get_run(session, run_id)
-        if run_history.find_run(session, run_id) is not None:
-            raise Conflict(f"There is a run '{run_id}' already that was not submitted.")
         target = submission.target
         if job.compute is not None:
             target = _check_compute(session, target, job.layout.nodes)

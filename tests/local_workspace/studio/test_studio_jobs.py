@@ -1,5 +1,7 @@
 """The page of a submitted run, from its first line to its end."""
 
+import re
+
 from azureml.core import Dataset
 from execution_helpers import GATE, wait_for, wait_until
 from studio_browser import Browser, facts, rows, text
@@ -53,7 +55,8 @@ def test_a_run_is_followed_while_it_runs(lab, browser, tmp_path):
     shown = facts(page)
     assert shown["Script"] == "train.py" and shown["Compute"] == "cpu"
     assert shown["Arguments"].startswith(f"--gate {lab.gate()} --data ")
-    assert "Environment: own (not registered)" in text(page.main)
+    environment = page.find("a", string=re.compile("own, version Autosave_"))
+    assert text(browser.page(environment["href"]).h1).startswith("own")
     (given,) = rows(page, "Inputs")
     assert (given["Name"], given["How"]) == ("rows", "Direct")
     assert given["Dataset"] == f"studio rows, version {dataset.version}"

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from azureml.core import Environment
+from azureml.core import Dataset, Datastore, Environment
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import UserErrorException
 from execution_helpers import PackageIndex, wait_until
@@ -173,10 +173,32 @@ def test_curated_environments_survive_a_restart_unchanged(local_workspace, ws):
     assert {Environment.get(ws, name).version for name in CURATED} == {"1"}
 
 
-@pytest.mark.parametrize("name", ["AzureML-Mine", "Microsoft-Mine", "azureml-sklearn-1.5"])
-def test_reserved_names(ws, name):
-    with pytest.raises(Exception, match="is reserved"):
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("AzureML-Mine", "Environment name can not start with the prefix AzureML"),
+        ("Microsoft-Mine", "Environment name can not start with the prefix Microsoft"),
+        ("azureml-sklearn-1.5", "that of the curated environment azureml-sklearn-1.5"),
+    ],
+)
+def test_reserved_names(ws, name, words):
+    azures = "To alter a curated environment first create a copy of it."
+    with pytest.raises(Exception, match=f"Code: 400[^$]*{words}. {azures}"):
         with_packages(name, "pandas").register(ws)
+
+
+def test_a_name_with_a_slash_gets_the_message_about_names(ws):
+    for call in (
+        with_packages("a/b", "pandas").register,
+        lambda ws: Environment.get(ws, "a/b"),
+        lambda ws: Environment.get(ws, "a/b", "1"),
+        lambda ws: Environment.label(ws, "a/b", "1", ["x"]),
+        # Other services whose clients write a name into the address.
+        lambda ws: Datastore.get(ws, "a/b"),
+        lambda ws: Dataset.get_by_name(ws, "a/b"),
+    ):
+        with pytest.raises(Exception, match=r"The name 'a/b' is invalid: names .* have no slash"):
+            call(ws)
 
 
 @pytest.mark.parametrize("name", ["spa ce", "-x", "x" * 256, "café", "a+b"])

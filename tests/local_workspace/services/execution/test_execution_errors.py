@@ -241,12 +241,10 @@ def test_a_registered_environment_that_is_not_there(post, lab):
         "target": "cpu",
         "environment": {"name": "never-registered", "version": "1"},
     }
-    run_id = new_id()
     definition = {"Configuration": configuration, "SnapshotId": snapshot}
-    assert post(f"/snapshotrun?runId={run_id}", definition).status_code == 200
-    run = lab.ws.get_run(run_id)
-    assert wait_for(run) == "Failed"
-    assert "never-registered" in error_of(run)["message"]
+    answer = post(f"/snapshotrun?runId={new_id()}", definition)
+    assert answer.status_code == 404
+    assert "never-registered" in answer.json()["error"]["message"]
 
 
 def test_a_requirement_that_is_none(lab):
