@@ -15,8 +15,10 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from local_workspace.connection import MAX_HEAD
 from local_workspace.errors import (
     BadRequest,
+    HeadTooLarge,
     NotImplementedHere,
     ServiceError,
     StorageFull,
@@ -100,6 +102,9 @@ class Application:
         if scope["type"] != "http":
             await self._api(scope, receive, send)
             return
+        if _head_bytes(scope) > MAX_HEAD:
+            await refusal(HeadTooLarge(MAX_HEAD))(scope, receive, send)
+            return
         if first_segment(scope["path"]).lower() in self._in_any_case:
             parts = scope["path"].split("/")
             scope["path"] = "/".join(self._words.get(part.lower(), part) for part in parts)
@@ -122,6 +127,11 @@ class Application:
         if headers.get(b"authorization", b"")[:7].lower() == b"bearer ":
             return self._api
         return self._by_prefix.get(first, self._rest)
+
+
+def _head_bytes(scope: Scope) -> int:
+    address = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    return address + sum(len(name) + len(value) for name, value in scope["headers"])
 
 
 def _page_for(path: str) -> str | None:

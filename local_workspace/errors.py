@@ -78,6 +78,34 @@ class StorageFull(ServiceError):
     inner_code = "InsufficientStorage"
 
 
+class BodyTooLarge(ServiceError):
+    """413: the body of the request is larger than is taken."""
+
+    status = 413
+    code = "RequestBodyTooLarge"
+    inner_code = "RequestBodyTooLarge"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The body of the request is too large: at most {limit:,} bytes are taken here. Large "
+            "files go to blobs."
+        )
+
+
+class HeadTooLarge(ServiceError):
+    """431: the address and the headers of the request are longer than is taken."""
+
+    status = 431
+    code = "RequestHeaderFieldsTooLarge"
+    inner_code = "RequestHeaderFieldsTooLarge"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The address and the headers of the request have more than {limit:,} bytes. Send what "
+            "is long in the body."
+        )
+
+
 class NotImplementedHere(ServiceError):
     """404: Azure ML has this operation and the local workspace does not (yet)."""
 

@@ -8,7 +8,8 @@ from typing import Any
 from fastapi import Depends, Request
 from starlette.responses import JSONResponse as _JSONResponse
 
-from local_workspace.errors import BadRequest, NotFound
+from local_workspace.errors import BodyTooLarge, NotFound
+from local_workspace.fields import parse_json, unchecked_json
 from local_workspace.identity.tokens import Principal
 from local_workspace.service import Service
 from local_workspace.workspace import LocalWorkspace
@@ -17,6 +18,11 @@ WORKSPACE_SCOPE = (
     "/subscriptions/{subscription_id}/resourceGroups/{resource_group}"
     "/providers/Microsoft.MachineLearningServices/workspaces/{workspace_name}"
 )
+
+# Bytes of a body that is held in memory: from a client with a token, and from anybody else, such as
+# a browser with its form.
+MAX_BODY = 64 * 1024 * 1024
+MAX_BODY_WITHOUT_TOKEN = 64 * 1024
 
 
 class JSONResponse(_JSONResponse):
@@ -68,18 +74,32 @@ def get_principal(request: Request) -> Principal:
 
 
 async def raw_body(request: Request) -> bytes:
-    """The body as bytes."""
-    return await request.body()
+    """The body as bytes. Raises BodyTooLarge, as soon as it is known to be."""
+    known = request.scope.get("principal") is not None
+    limit = MAX_BODY if known else MAX_BODY_WITHOUT_TOKEN
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise BodyTooLarge(limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise BodyTooLarge(limit)
+    return bytes(body)
 
 
 def json_body(body: bytes = Depends(raw_body)) -> Any:
     """The parsed JSON body; an empty body is None.
 
-    Raises BadRequest when the body is not JSON.
+    Raises BadRequest, which names the field, when it is not JSON that can be kept: see
+    `fields.parse_json`.
     """
-    if not body:
-        return None
-    try:
-        return json.loads(body)
-    except ValueError as error:
-        raise BadRequest(f"The body of the request is not JSON: {error}.") from error
+    return parse_json(body) if body else None
+
+
+def unchecked_json_body(body: bytes = Depends(raw_body)) -> Any:
+    """As `json_body`, for a route that checks the parts of the body, to refuse only some of them.
+
+    Raises BadRequest when it is not JSON.
+    """
+    return unchecked_json(body) if body else None

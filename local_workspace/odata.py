@@ -19,24 +19,31 @@ else; a key that a dictionary does not have makes both `eq` and `ne` false, whic
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from local_workspace.errors import BadRequest
+from local_workspace.fields import shown
 
+# Of a filter, in characters: two thousand ids of runs.
+MAX_LENGTH = 100_000
 _MAX_DEPTH = 60
+_MAX_ORDERS = 20
 
+# Each pattern is matched where the text is, or searched for once from there, and none can match the
+# same blanks in two ways: what is no filter is refused in a time that grows with its length only.
 _SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"(and|or|not)(?=[\s(]|\Z)")
-_FIELD = re.compile(r"([A-Za-z_]\w*)(?:/(.+?))?\s+(eq|ne|gt|ge|lt|le)(?=\s)", re.DOTALL)
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_OPERATOR = re.compile(r"\s+(eq|ne|gt|ge|lt|le)(?=\s)")
+_END_OF_KEY = re.compile(r"\s(eq|ne|gt|ge|lt|le)(?=\s)")
 _SINGLE_QUOTED = re.compile(r"'((?:[^']|'')*)'")
-_BARE = re.compile(r"(.+?)(?=\s*\)|\s+(?:and|or)(?:[\s(]|\Z)|\s*\Z)", re.DOTALL)
+_END_OF_BARE = re.compile(r"\)|\s(?:and|or)(?=[\s(]|\Z)|\Z")
 # The SDK does not escape a quote in a text: the closing one is the first behind which the filter
 # ends or goes on with another comparison.
 _DOUBLE_QUOTED = re.compile(
     r'"(.*?)"(?=[\s)]*\Z|[\s)]+(?:and|or)[\s(]+(?:not[\s(]+)*'
-    r"[A-Za-z_]\w*(?:/[^\"]*?)?\s+(?:eq|ne|gt|ge|lt|le)\s)",
+    r"[A-Za-z_]\w*(?:\s+|/[^\"]*?\s)(?:eq|ne|gt|ge|lt|le)\s)",
     re.DOTALL,
 )
 _ORDER = re.compile(r"\s*([A-Za-z_][\w/]*)(?:\s+(asc|desc))?\s*", re.IGNORECASE)
@@ -85,8 +92,11 @@ class _Parser:
     def _take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         match = pattern.match(self.text, self.position)
         if match is not None:
-            self.position = _SPACE.match(self.text, match.end()).end()  # type: ignore[union-attr]
+            self._go_to(match.end())
         return match
+
+    def _go_to(self, position: int) -> None:
+        self.position = _SPACE.match(self.text, position).end()  # type: ignore[union-attr]
 
     def _take_word(self, word: str) -> bool:
         match = _WORD.match(self.text, self.position)
@@ -135,10 +145,25 @@ class _Parser:
             self.depth -= 1
 
     def comparison(self) -> Comparison:
-        match = self._take(_FIELD)
+        name = _NAME.match(self.text, self.position)
+        if name is None:
+            raise self._no_comparison()
+        start, key = name.end(), None
+        if self.text.startswith("/", start):
+            start += 1
+            match = _END_OF_KEY.search(self.text, start + 1)
+            key = self.text[start : match.start()].rstrip() if match else None
+            if not key:
+                raise self._no_comparison()
+        else:
+            match = _OPERATOR.match(self.text, start)
         if match is None:
-            raise self.fail("a comparison such as Status eq 'Completed'")
-        return Comparison(match[1], match[2], match[3], self.value())
+            raise self._no_comparison()
+        self._go_to(match.end())
+        return Comparison(name[0], key, match[1], self.value())
+
+    def _no_comparison(self) -> BadRequest:
+        return self.fail("a comparison such as Status eq 'Completed'")
 
     def value(self) -> str | None:
         next_character = self.text[self.position : self.position + 1]
@@ -152,29 +177,41 @@ class _Parser:
             if match is None:
                 raise self.fail("a closing quote")
             return match[1]
-        match = None if next_character in ("", "(", ")") else self._take(_BARE)
-        if match is None:
+        if next_character in ("", "(", ")"):
             raise self.fail("a value")
-        return None if match[1] == "null" else match[1]
+        start = self.position
+        end = _END_OF_BARE.search(self.text, start + 1).start()  # type: ignore[union-attr]
+        self._go_to(end)
+        bare = self.text[start:end].rstrip()
+        return None if bare == "null" else bare
 
 
-def parse_filter(text: str) -> Expression:
+def parse_filter(text: object) -> Expression:
     """The expression that `text` means. Raises BadRequest, saying where, when it means none."""
+    if not isinstance(text, str):
+        raise BadRequest(f"'filter' must be text, not {shown(text)}.")
+    if len(text) > MAX_LENGTH:
+        raise BadRequest(f"The filter has {len(text)} characters; at most {MAX_LENGTH} are taken.")
     return _Parser(text).whole()
 
 
-def parse_order(text: str | Sequence[str] | None) -> list[tuple[str, bool]]:
-    """`"StartTimeUtc desc, RunId"` as fields, each with whether it descends.
+def parse_order(text: object) -> list[tuple[str, bool]]:
+    """`"StartTimeUtc desc, RunId"`, or a list of such, as fields, each with whether it descends.
 
-    Raises BadRequest when it is not a list of fields with `asc` or `desc`.
+    None and what is empty order by nothing. Raises BadRequest when it is not a list of fields with
+    `asc` or `desc`.
     """
-    parts = [] if not text else text.split(",") if isinstance(text, str) else list(text)
+    if text is not None and not isinstance(text, (str, list)):
+        raise BadRequest(f"'orderby' must be text or a list of texts, not {shown(text)}.")
+    parts = [] if not text else text.split(",") if isinstance(text, str) else text
+    if len(parts) > _MAX_ORDERS:
+        raise BadRequest(f"The order has {len(parts)} fields; at most {_MAX_ORDERS} are taken.")
     order = []
     for part in parts:
         match = _ORDER.fullmatch(part) if isinstance(part, str) else None
         if match is None:
             raise BadRequest(
-                f"The order {part!r} is not understood. It looks like: StartTimeUtc desc."
+                f"The order {shown(part)} is not understood. It looks like: StartTimeUtc desc."
             )
         order.append((match[1], (match[2] or "asc").lower() == "desc"))
     return order

@@ -14,6 +14,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from local_workspace.clock import parse_iso
 from local_workspace.errors import BadRequest
+from local_workspace.fields import cut
 from local_workspace.odata import And, Comparison, Expression, Not, Or
 
 # A chain of SQL's OR is a tree as deep as it is long, and SQLite takes a depth of 1,000.
@@ -68,9 +69,17 @@ def time_field(column: Any) -> Field:
     return Field(column, parse_iso)
 
 
+def _whole_number(text: str) -> int:
+    number = int(text)
+    if not -(2**63) <= number < 2**63:
+        # No database has a larger one.
+        raise ValueError(text)
+    return number
+
+
 def number_field(column: Any) -> Field:
     """A column of whole numbers."""
-    return Field(column, int)
+    return Field(column, _whole_number)
 
 
 def truth_field(column: Any) -> Field:
@@ -151,7 +160,7 @@ def _plain(name: str, fields: Mapping[str, Field]) -> Field:
     field = fields.get(name.lower())
     if field is None or field.keys:
         raise BadRequest(
-            f"The filter asks for '{name}', which cannot be filtered by. These can: "
+            f"The filter asks for '{cut(name)}', which cannot be filtered by. These can: "
             + ", ".join(sorted(f"{n}/KEY" if f.keys else n for n, f in fields.items()))
             + "."
         )
@@ -162,7 +171,7 @@ def _converted(field: Field, name: str, value: str) -> Any:
     try:
         return field.convert(value)
     except ValueError as error:
-        raise BadRequest(f"'{value}' is not a value that '{name}' can have.") from error
+        raise BadRequest(f"'{cut(value)}' is not a value that '{name}' can have.") from error
 
 
 def _comparison(
@@ -174,10 +183,8 @@ def _comparison(
         comparison.operator,
         comparison.value,
     )
-    while key is not None and not (name.lower() in fields and fields[name.lower()].keys):
-        # `RunTypeV2/Traits/x`: the field's own name has slashes in it.
-        head, slash, rest = key.partition("/")
-        name, key = f"{name}/{head}", rest if slash else None
+    if key is not None:
+        name, key = _name_and_key(f"{name}/{key}", fields)
     if key is not None:
         return _member(fields[name.lower()], name, key, operator, value, negated=negated)
     field = _plain(name, fields)
@@ -197,6 +204,17 @@ def _comparison(
     return or_(column.is_(None), condition) if holds_when_empty else condition
 
 
+def _name_and_key(path: str, fields: Mapping[str, Field]) -> tuple[str, str | None]:
+    """The field that `path` names, and the key in it; None for a field that has none.
+
+    `RunTypeV2/Traits/x`: the field's own name may have slashes in it.
+    """
+    for name, field in fields.items():
+        if field.keys and path[: len(name) + 1].lower() == f"{name}/":
+            return path[: len(name)], path[len(name) + 1 :]
+    return path, None
+
+
 def _member(
     field: Field,
     name: str,
@@ -207,7 +225,7 @@ def _member(
     negated: bool,
 ) -> ColumnElement:
     if operator not in ("eq", "ne"):
-        raise BadRequest(f"'{name}/{key}' is text: compare it with 'eq' or 'ne'.")
+        raise BadRequest(f"'{name}/{cut(key)}' is text: compare it with 'eq' or 'ne'.")
     pair = _Pairs(field.column).table_valued("key", "value").alias()
     if value is None:
         condition = pair.c.value.is_(None) if operator == "eq" else pair.c.value.is_not(None)

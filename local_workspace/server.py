@@ -11,6 +11,7 @@ import sys
 import uvicorn
 
 from local_workspace import process, startup
+from local_workspace.connection import Connection
 from local_workspace.identity.certificates import Certificates
 from local_workspace.paths import Paths
 from local_workspace.process import ProcessError, ServerLock, ServerState
@@ -60,6 +61,7 @@ def serve(paths: Paths, port: int | None) -> None:
         timeout_graceful_shutdown=5,
         server_header=False,
         ws="none",
+        http=Connection,
     )
     process.write_state(
         paths, ServerState(pid=os.getpid(), port=bound_port, workspace_id=settings.workspace_id)

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from local_workspace import __version__
 from local_workspace.errors import BadRequest, Forbidden, NotFound
-from local_workspace.http import JSONResponse, sdk, the_services, the_workspace
+from local_workspace.http import JSONResponse, raw_body, sdk, the_services, the_workspace
 from local_workspace.service import Service
 from local_workspace.settings import CLOUD_NAME
 from local_workspace.workspace import LocalWorkspace
@@ -109,11 +109,13 @@ def managed_identity_token(
 
 
 @router.post("/msi/token", openapi_extra=sdk("MsiAuthentication"))
-async def managed_identity_token_by_form(
-    request: Request, workspace: LocalWorkspace = Depends(the_workspace)
+def managed_identity_token_by_form(
+    request: Request,
+    workspace: LocalWorkspace = Depends(the_workspace),
+    body: bytes = Depends(raw_body),
 ) -> JSONResponse:
     """The same for clients that post a form."""
-    form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+    form = dict(parse_qsl(body.decode("utf-8", "replace")))
     return _token(workspace, request.headers.get("secret", ""), form)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 import isodate
 
 from local_workspace.errors import BadRequest, NotImplementedHere
+from local_workspace.fields import parse_json
 from local_workspace.services.compute.vm_sizes import VmSize, find_vm_size
 
 # What the SDK documents for a configuration without a size.
@@ -87,10 +87,7 @@ def cluster_changes(body: Any) -> ClusterChanges:
     `AmlCompute.remove_identity` encodes its body twice. Raises BadRequest.
     """
     if isinstance(body, str):
-        try:
-            body = json.loads(body)
-        except ValueError as error:
-            raise BadRequest("The body must be a JSON object with 'properties'.") from error
+        body = parse_json(body)
     body, outer, inner = _parts(body)
     identity = body.get("identity")
     return ClusterChanges(

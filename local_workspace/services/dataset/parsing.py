@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from local_workspace.errors import BadRequest
+from local_workspace.fields import json_object, object_of, parse_json
 
 DATASET_TYPES = ("tabular", "file")
 
@@ -58,10 +59,8 @@ def definition_of(dataset_type: Any, dataflow: Any, properties: Any) -> Definiti
         raise BadRequest("The properties of a dataset must be a JSON object.")
     rs_dataflow: Any = dataflow
     if dataflow.lstrip().startswith("{"):
-        try:
-            rs_dataflow = json.loads(dataflow)["meta"]["RsDataflow"]
-        except (ValueError, KeyError, TypeError):
-            rs_dataflow = None
+        document = json_object(parse_json(dataflow, "The dataflow"), "The dataflow")
+        rs_dataflow = object_of(document, "meta").get("RsDataflow")
         if not isinstance(rs_dataflow, str):
             raise BadRequest(
                 "The definition of the dataset has no 'meta.RsDataflow'. It comes from an old "

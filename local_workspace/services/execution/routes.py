@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from local_workspace.errors import BadRequest, NotImplementedHere
+from local_workspace.fields import parse_json
 from local_workspace.http import (
     WORKSPACE_SCOPE,
     JSONResponse,
@@ -49,10 +49,7 @@ def uploaded_definition(request: Request, body: bytes = Depends(raw_body)) -> An
     message = BytesParser(policy=HTTP).parsebytes(header.encode("latin-1") + body)
     for part in message.iter_parts() if message.is_multipart() else ():
         if part.get_filename() == "definition.json":
-            try:
-                return json.loads(part.get_payload(decode=True))
-            except ValueError as error:
-                raise BadRequest(f"'definition.json' is not JSON: {error}.") from error
+            return parse_json(part.get_payload(decode=True), "'definition.json'")
     raise BadRequest("The request has no part 'definition.json'.")
 
 

@@ -8,7 +8,15 @@ from fastapi import APIRouter, Depends
 
 from local_workspace.clock import iso, parse_iso, utc_now
 from local_workspace.errors import BadRequest, ServiceError, error_body
-from local_workspace.http import WORKSPACE_SCOPE, JSONResponse, get_workspace, json_body, sdk
+from local_workspace.fields import check_value, object_of, row_number, shown, text_of
+from local_workspace.http import (
+    WORKSPACE_SCOPE,
+    JSONResponse,
+    get_workspace,
+    json_body,
+    sdk,
+    unchecked_json_body,
+)
 from local_workspace.service import Service
 from local_workspace.services.metric import records
 from local_workspace.services.run_history import add_warnings, check_run, get_run
@@ -29,32 +37,32 @@ def _moment(text: Any) -> Any:
     try:
         return parse_iso(text)
     except (ValueError, AttributeError) as error:
-        raise BadRequest(f"{text!r} is not a date and time in ISO 8601.") from error
+        raise BadRequest(f"{shown(text)} is not a date and time in ISO 8601.") from error
 
 
 def _values_of(metric: Any) -> list[records.Value]:
+    check_value(metric, "A metric", large_numbers=True)
     if not isinstance(metric, dict) or not isinstance(metric.get("value"), list):
         raise BadRequest("A metric has a 'name', 'columns' and a list 'value'.")
-    columns = metric.get("columns") or {}
-    properties = metric.get("properties") or {}
-    if not isinstance(columns, dict) or not isinstance(properties, dict):
-        raise BadRequest("The 'columns' and 'properties' of a metric are objects.")
+    name = text_of(metric, "name") or ""
+    columns = object_of(metric, "columns")
+    ux_type = text_of(object_of(metric, "properties"), "uxMetricType") or records.SCALAR
     found = []
     for value in metric["value"]:
         data = value.get("data") if isinstance(value, dict) else None
         if not isinstance(data, dict):
             raise BadRequest("Each value of a metric has 'data', an object of columns.")
         step = value.get("step")
-        if step is not None and not (isinstance(step, int) and abs(step) < 2**63):
-            raise BadRequest(f"The step of a metric must be a whole number, not {step!r}.")
+        if step is not None and not (type(step) is int and abs(step) < 2**63):
+            raise BadRequest(f"The step of a metric must be a whole number, not {shown(step)}.")
         found.append(
             records.Value(
-                name=str(metric.get("name") or ""),
+                name=name,
                 data=data,
                 timestamp=_moment(value.get("createdUtc")) or utc_now(),
                 step=step,
-                metric_id=value.get("metricId"),
-                ux_type=properties.get("uxMetricType") or records.SCALAR,
+                metric_id=text_of(value, "metricId"),
+                ux_type=ux_type,
                 columns={column: str(kind) for column, kind in columns.items()},
             )
         )
@@ -65,7 +73,7 @@ def _values_of(metric: Any) -> list[records.Value]:
 def log(
     run_id: str,
     workspace: LocalWorkspace = Depends(get_workspace),
-    body: Any = Depends(json_body),
+    body: Any = Depends(unchecked_json_body),
 ) -> JSONResponse:
     """Log a batch of metrics; what is wrong with one does not hinder the others."""
     metrics = body.get("values") if isinstance(body, dict) else None
@@ -141,9 +149,6 @@ def get_metric(
     """Give all values of a metric."""
     if not isinstance(body, dict) or not isinstance(body.get("metricName"), str):
         raise BadRequest("The body must have a 'metricName'.")
-    token = body.get("continuationToken") or "0"
-    if not str(token).isdigit():
-        raise BadRequest("The continuation token is not one of this query.")
     with workspace.database.read() as session:
         run = get_run(session, run_id)
         metric = records.full_metric(
@@ -152,7 +157,7 @@ def get_metric(
             body["metricName"],
             start=_moment(body.get("startTime")),
             end=_moment(body.get("endTime")),
-            after_id=int(token),
+            after_id=row_number(body.get("continuationToken") or "0", "continuationToken"),
             limit=_VALUES_A_PAGE,
         )
     has_more = len(metric.values) == _VALUES_A_PAGE

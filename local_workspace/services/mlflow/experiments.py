@@ -6,13 +6,13 @@ from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.tracking import SEARCH_MAX_RESULTS_DEFAULT
-from mlflow.utils.search_utils import SearchExperimentsUtils, SearchUtils
 from mlflow.utils.validation import _validate_experiment_name, _validate_experiment_tag
 from sqlalchemy.orm import Session
 
 from local_workspace.errors import BadRequest, Conflict
 from local_workspace.services import run_history
 from local_workspace.services.mlflow.entities import experiment_entity, mlflow_errors
+from local_workspace.services.mlflow.filters import ExperimentSearch
 from local_workspace.services.run_history import ExperimentChanges
 from local_workspace.store.tables.run_history import ExperimentRow
 from local_workspace.workspace import LocalWorkspace
@@ -65,11 +65,9 @@ class ExperimentStore:
                 if continuation is None:
                     break
         found = [experiment_entity(self._workspace, row) for row in rows]
-        found = SearchExperimentsUtils.filter(found, filter_string)
-        found = SearchExperimentsUtils.sort(
-            found, order_by or ["creation_time DESC", "experiment_id"]
-        )
-        page, token = SearchUtils.paginate(found, page_token, max_results)
+        found = ExperimentSearch.filter(found, filter_string)
+        found = ExperimentSearch.sort(found, order_by or ["creation_time DESC", "experiment_id"])
+        page, token = ExperimentSearch.paginate(found, page_token, max_results)
         return PagedList(page, token)
 
     def create_experiment(

@@ -19,7 +19,6 @@ from mlflow.store.model_registry import (
     SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
 )
 from mlflow.store.model_registry.abstract_store import AbstractStore
-from mlflow.utils.search_utils import SearchModelUtils, SearchModelVersionUtils, SearchUtils
 from mlflow.utils.validation import (
     _validate_model_alias_name,
     _validate_model_version,
@@ -39,6 +38,7 @@ from local_workspace.services.mlflow.entities import (
     milliseconds,
     mlflow_errors,
 )
+from local_workspace.services.mlflow.filters import ModelSearch, ModelVersionSearch
 from local_workspace.store.tables.model_management import ModelRow, ModelVersionRow
 from local_workspace.workspace import LocalWorkspace
 
@@ -98,8 +98,8 @@ class RegistryStore(AbstractStore):
             rows = {row.name: row for row in model_management.all_models(session)}
             # No filter and no order asks for versions: those of the page are enough.
             models = [self._model(session, row, []) for row in rows.values()]
-            found = SearchModelUtils.sort(SearchModelUtils.filter(models, filter_string), order_by)
-            page, token = SearchUtils.paginate(found, page_token, max_results)
+            found = ModelSearch.sort(ModelSearch.filter(models, filter_string), order_by)
+            page, token = ModelSearch.paginate(found, page_token, max_results)
             names = [model.name for model in page]
             latest = model_management.latest_versions(session, names)
             folders: dict[str, str] = {}
@@ -251,9 +251,9 @@ class RegistryStore(AbstractStore):
                 self._version(session, row, models.get(row.name), folders)
                 for row in model_management.all_versions(session)
             ]
-        found = SearchModelVersionUtils.filter(versions, filter_string)
-        found = SearchModelVersionUtils.sort(found, order_by or ["last_updated_timestamp DESC"])
-        return PagedList(*SearchUtils.paginate(found, page_token, max_results))
+        found = ModelVersionSearch.filter(versions, filter_string)
+        found = ModelVersionSearch.sort(found, order_by or ["last_updated_timestamp DESC"])
+        return PagedList(*ModelVersionSearch.paginate(found, page_token, max_results))
 
     def set_model_version_tag(self, name: str, version: str, tag: ModelVersionTag) -> None:
         """Set a tag of a version."""

@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Any
 
 from mlflow.entities import DatasetInput, LifecycleStage, Run, RunInfo
-from mlflow.utils.search_utils import SearchUtils
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
@@ -25,6 +24,7 @@ from local_workspace.services.mlflow.entities import (
     run_info,
     run_tags,
 )
+from local_workspace.services.mlflow.filters import RunSearch
 from local_workspace.workspace import LocalWorkspace
 
 
@@ -43,20 +43,20 @@ def search_runs(
 
     Raises MlflowException for a filter, order or token that is none.
     """
-    clauses = SearchUtils.parse_search_filter(filter_string)
-    orders = [SearchUtils.parse_order_by_for_search_runs(order) for order in order_by or []]
+    clauses = RunSearch.parse_search_filter(filter_string)
+    orders = [RunSearch.parse_order_by_for_search_runs(order) for order in order_by or []]
     stages = LifecycleStage.view_type_to_stages(view_type)
     if not clauses and len(orders) <= 1:
         kind, key, ascending = orders[0] if orders else ("attribute", "start_time", False)
-        if (kind, SearchUtils.translate_key_alias(key)) == ("attribute", "start_time"):
-            offset = SearchUtils.parse_start_offset_from_page_token(page_token)
+        if (kind, RunSearch.translate_key_alias(key)) == ("attribute", "start_time"):
+            offset = RunSearch.parse_start_offset_from_page_token(page_token)
             run_ids = run_history.run_ids_by_start(
                 session, list(names), stages, ascending, offset, max_results + 1
             )
             runs = whole_runs(workspace, session, names, run_ids[:max_results])
             if len(run_ids) <= max_results:
                 return runs, None
-            return runs, SearchUtils.create_page_token(offset + max_results)
+            return runs, RunSearch.create_page_token(offset + max_results)
 
     kinds = {clause["type"] for clause in clauses} | {kind for kind, _, _ in orders}
     metrics = {clause["key"] for clause in clauses if clause["type"] == "metric"}
@@ -77,8 +77,8 @@ def search_runs(
         )
         for row in rows
     ]
-    found = SearchUtils.sort(SearchUtils.filter(looked_at, filter_string), order_by)
-    page, token = SearchUtils.paginate(found, page_token, max_results)
+    found = RunSearch.sort(RunSearch.filter(looked_at, filter_string), order_by)
+    page, token = RunSearch.paginate(found, page_token, max_results)
     return whole_runs(workspace, session, names, [run.info.run_uuid for run in page]), token
 
 

@@ -161,7 +161,7 @@ def test_a_parent_that_is_not_known(lab, post):
         ),
         (
             {"Configuration": {"script": "a.py", "environmentVariables": {"A": "x\0"}}},
-            "cannot be an environment variable",
+            "'Configuration.environmentVariables.A' contains the character NUL",
         ),
         (
             {"Configuration": {"script": "a.py", "data": {"x": {"dataLocation": "here"}}}},

@@ -92,12 +92,42 @@ def test_a_page_of_the_database_and_one_that_was_filtered_are_alike(client, expe
         ("tags.parity LIKE 'ev%'", {0, 2, 4, 6}),
         ("attributes.status = 'FAILED'", {1}),
         ("attributes.run_name ILIKE 'RUN 4'", {4}),
+        ("attributes.run_name LIKE 'RUN 4'", set()),
+        ("attributes.run_name LIKE '%4'", {4}),
+        ("attributes.run_name LIKE 'r_n _'", set(range(7))),
+        ("attributes.run_name LIKE '.*'", set()),
+        ("tags.parity ILIKE '%V%N%'", {0, 2, 4, 6}),
+        ("tags.parity LIKE '%'", set(range(7))),
         (f"attributes.start_time > {STARTS[0]}", {5, 6}),
         ("params.nothing = 'x'", set()),
     ],
 )
 def test_filters(client, experiment_id, filter_string, expected):
     assert set(numbers(client.search_runs([experiment_id], filter_string))) == expected
+
+
+# MLflow's own matching would go on for hours, and hold the whole server.
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", ["LIKE", "ILIKE"])
+def test_a_pattern_with_many_wildcards_takes_no_time(client, experiment_id, kind):
+    [newest] = client.search_runs([experiment_id], max_results=1)
+    client.set_tag(newest.info.run_id, "letters", "a" * 40)
+    client.set_experiment_tag(experiment_id, "letters", "a" * 40)
+    client.log_text(newest.info.run_id, "a model", f"{kind}/model.txt")
+    client.create_registered_model(f"letters-{kind}", tags={"letters": "a" * 40})
+    client.create_model_version(
+        f"letters-{kind}", f"{newest.info.artifact_uri}/{kind}", tags={"letters": "a" * 40}
+    )
+    matches, fails = (f"tags.letters {kind} '{'%a' * 30}{end}'" for end in ("%", "b%"))
+    for search, found in (
+        (lambda text: client.search_runs([experiment_id], text), 1),
+        (lambda text: client.search_experiments(filter_string=text), 1),
+        (lambda text: client.search_registered_models(f"{text} and name = 'letters-{kind}'"), 1),
+        (lambda text: client.search_model_versions(f"{text} and name = 'letters-{kind}'"), 1),
+    ):
+        assert len(search(matches)) == found
+        assert len(search(fails)) == 0
+    client.delete_tag(newest.info.run_id, "letters")
 
 
 def test_orders_put_what_is_no_number_last(client, experiment_id):
@@ -123,9 +153,15 @@ def test_deleted_runs_are_a_view_of_their_own(client, experiment_id):
         {"filter_string": "metrics.score >"},
         {"filter_string": "attributes.colour = 'red'"},
         {"filter_string": "metrics.score = 'two'"},
+        {"filter_string": "metrics.score LIKE 5"},
+        {"filter_string": "attributes.start_time LIKE 5"},
+        {"filter_string": f"tags.parity LIKE '{'%a' * 1000}'"},
+        {"filter_string": f"tags.parity = '{'a' * 100_000}'"},
         {"order_by": ["metrics.score SIDEWAYS"]},
         {"max_results": 1_000_000},
         {"page_token": "this is none"},
+        {"page_token": base64.b64encode(b"[5]").decode(), "order_by": ["metrics.score"]},
+        {"page_token": base64.b64encode(b"\xff").decode(), "order_by": ["metrics.score"]},
         {"page_token": base64.b64encode(json.dumps({"offset": -5}).encode()).decode()},
         {"page_token": base64.b64encode(json.dumps({"offset": 10**30}).encode()).decode()},
     ],
