@@ -122,7 +122,7 @@ def _admit(session: Session, run_id: str, metrics: dict[str, MetricRow], value: 
             f"{_MAX_ROW_BYTES}. Upload it as a file of the run instead."
         )
     columns = {
-        column: value.columns.get(column) or _type_of(item) for column, item in value.data.items()
+        column: _column_type(value.columns.get(column), item) for column, item in value.data.items()
     }
     metric = metrics.get(value.name)
     if metric is None:
@@ -145,6 +145,14 @@ def _admit(session: Session, run_id: str, metrics: dict[str, MetricRow], value: 
 
 def _goes_with(present: str, new: str) -> bool:
     return present == new or {present, new} == {SCALAR, LIST}
+
+
+def _column_type(declared: str | None, item: Any) -> str:
+    # The SDK declares one type for a list of several, and reads texts of a column of numbers with
+    # float(): one that is none would keep it from reading any metric of the run.
+    if declared and declared.lower() in _NUMBERS and isinstance(item, str):
+        return declared if item in _SPECIAL else "string"
+    return declared or _type_of(item)
 
 
 def _type_of(item: Any) -> str:

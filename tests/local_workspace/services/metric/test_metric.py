@@ -105,6 +105,17 @@ def test_numbers_that_are_none_come_back(run, metrics, call):
     assert json.loads(answer, parse_constant=pytest.fail)["value"][0]["data"] == {"up": "Infinity"}
 
 
+def test_a_text_among_numbers_does_not_keep_the_others_from_being_read(run, metrics):
+    run.log("before", 1)
+    run.log_list("mixed", [1.5, "a", float("nan"), 2.5])
+    run.log_table("columns", {"number": [1.5, "a", float("inf")]})
+    read = metrics()
+    assert read["before"] == 1
+    assert read["mixed"][::2] == [1.5, 2.5] and math.isnan(read["mixed"][1])
+    assert read["columns"] == {"number": [1.5, math.inf]}
+    assert "holds double and cannot take string" in warnings_of(run)
+
+
 def test_pictures_and_charts_are_files_of_the_run(run, metrics, tmp_path):
     pyplot.plot([1, 2])
     pyplot.savefig("saved.png")
