@@ -79,9 +79,8 @@ class ExperimentStore:
             _validate_experiment_tag(tag.key, tag.value)
         with mlflow_errors(), self._workspace.database.write() as session:
             present = run_history.find_experiment(session, name)
-            if present is not None:
-                state = "archived" if present.archived else "active"
-                raise Conflict(f"Experiment '{name}' already exists in {state} state.")
+            if present is not None and present.archived is None:
+                raise Conflict(f"Experiment '{name}' already exists in active state.")
             row = run_history.ensure_experiment(session, name)
             changes = ExperimentChanges(tags={tag.key: tag.value for tag in tags or []})
             run_history.update_experiment(session, row.experiment_id, changes)
@@ -96,7 +95,7 @@ class ExperimentStore:
             return experiment_entity(self._workspace, experiment_row(session, experiment_id))
 
     def get_experiment_by_name(self, experiment_name: str) -> Experiment | None:
-        """The experiment of that name, or None."""
+        """The active experiment of that name, else the one archived last, or None."""
         with self._workspace.database.read() as session:
             row = run_history.find_experiment(session, experiment_name)
             return None if row is None else experiment_entity(self._workspace, row)

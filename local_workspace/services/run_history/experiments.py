@@ -47,17 +47,23 @@ def check_experiment_name(name: str) -> None:
 
 
 def find_experiment(session: Session, name: str) -> ExperimentRow | None:
-    """The experiment of that name, archived or not; None when there is none."""
-    return session.scalars(select(ExperimentRow).where(ExperimentRow.name == name)).first()
+    """The active experiment of that name, else the one archived last; None when there is none."""
+    query = (
+        select(ExperimentRow)
+        .where(ExperimentRow.name == name)
+        .order_by(ExperimentRow.archived.is_not(None), ExperimentRow.archived.desc())
+        .limit(1)
+    )
+    return session.scalars(query).first()
 
 
 def ensure_experiment(session: Session, name: str) -> ExperimentRow:
-    """The experiment of that name, made when there is none.
+    """The active experiment of that name, made when there is none or an archived one only.
 
     Raises BadRequest when the name cannot be one.
     """
     found = find_experiment(session, name)
-    if found is not None:
+    if found is not None and found.archived is None:
         return found
     check_experiment_name(name)
     now = utc_now()
@@ -75,7 +81,7 @@ def ensure_experiment(session: Session, name: str) -> ExperimentRow:
 
 
 def get_experiment(session: Session, name: str) -> ExperimentRow:
-    """The experiment of that name. Raises NotFound."""
+    """The experiment of that name; an active one before an archived one. Raises NotFound."""
     found = find_experiment(session, name)
     if found is None:
         raise NotFound(f"Experiment '{name}' not found.", inner_code="ExperimentNotFound")
@@ -111,23 +117,37 @@ def update_experiment(
 ) -> ExperimentRow:
     """Change an experiment.
 
-    Raises NotFound, BadRequest for a bad name and Conflict for one that is taken.
+    Raises NotFound, BadRequest for a bad name and Conflict for a name that an active experiment
+    has, which the reactivation of an archived one may be about, too.
     """
     row = get_experiment_by_id(session, experiment_id)
     name = changes.name
     if name is not None and name != row.name:
         check_experiment_name(name)
-        if find_experiment(session, name) is not None:
+        if _is_active(session, name):
             raise Conflict(f"There is an experiment named '{name}' already.")
         row.name = name
     if changes.description is not None:
         row.description = changes.description
-    if changes.is_archived is not None:
-        row.archived = (row.archived or utc_now()) if changes.is_archived else None
+    if changes.is_archived:
+        row.archived = row.archived or utc_now()
+    elif changes.is_archived is not None and row.archived is not None:
+        if _is_active(session, row.name):
+            raise Conflict(
+                f"There is an active experiment named '{row.name}', so that the archived one of "
+                "that name cannot be reactivated. Archive or delete the active one first.",
+                inner_code="ActiveExperimentExists",
+            )
+        row.archived = None
     row.tags = {**row.tags, **changes.tags}
     row.last_modified = utc_now()
     session.flush()
     return row
+
+
+def _is_active(session: Session, name: str) -> bool:
+    found = find_experiment(session, name)
+    return found is not None and found.archived is None
 
 
 def delete_experiment_tags(session: Session, experiment_id: str, tags: list[str]) -> ExperimentRow:

@@ -15,7 +15,11 @@ from local_workspace.clock import utc_now
 from local_workspace.errors import BadRequest, Conflict, NotFound
 from local_workspace.events import RunEnded, RunStatusChanged, tell
 from local_workspace.services.run_history.changes import PLAIN, RunChanges, TextMap
-from local_workspace.services.run_history.experiments import ensure_experiment, next_run_number
+from local_workspace.services.run_history.experiments import (
+    ensure_experiment,
+    get_experiment_by_id,
+    next_run_number,
+)
 from local_workspace.store.tables.run_history import ExperimentRow, RunRow
 
 # In the order in which a run goes through them; the SDK's RunStatus.
@@ -75,9 +79,12 @@ def run_not_found(run_id: str) -> NotFound:
 
 
 def get_run_of(session: Session, experiment: ExperimentRow, run_id: str) -> RunRow:
-    """The run with that id in `experiment`. Raises NotFound."""
+    """The run with that id in `experiment`, or in another one of that name. Raises NotFound.
+
+    A client that made a run in an archived experiment goes on asking for it there.
+    """
     row = get_run(session, run_id)
-    if row.experiment_id != experiment.experiment_id:
+    if not _is_of(session, row, experiment.name):
         raise NotFound(
             f"Run with id '{run_id}' not found in experiment '{experiment.name}'.",
             inner_code="RunNotFound",
@@ -96,26 +103,29 @@ def upsert_run(
 ) -> RunRow:
     """Make the run, or change it.
 
-    `experiment` is an experiment or its name, made when there is none. Raises BadRequest for what a
-    run cannot have (among it another value for a property it has already, unless
-    `overwrite_properties`), NotFound when its parent does not exist, Conflict when it belongs to
-    another experiment.
+    `experiment` is an experiment or its name. A new run belongs to the active one of that name,
+    made when there is none, or to that of its parent. Raises BadRequest for what a run cannot have
+    (among it another value for a property it has already, unless `overwrite_properties`), NotFound
+    when its parent does not exist, Conflict when it belongs to another experiment.
     """
-    if isinstance(experiment, str):
-        experiment = ensure_experiment(session, experiment)
+    name = experiment if isinstance(experiment, str) else experiment.name
     row = session.get(RunRow, run_id)
     if row is None:
-        row = _new_run(session, experiment, run_id, changes, created_by)
-    elif row.experiment_id != experiment.experiment_id:
+        row = _new_run(session, name, run_id, changes, created_by)
+    elif not _is_of(session, row, name):
         raise Conflict(f"The run '{run_id}' belongs to another experiment than asked for.")
     _apply(session, row, changes, overwrite_properties)
     session.flush()
     return row
 
 
+def _is_of(session: Session, row: RunRow, experiment_name: str) -> bool:
+    return get_experiment_by_id(session, row.experiment_id).name == experiment_name
+
+
 def _new_run(
     session: Session,
-    experiment: ExperimentRow,
+    experiment_name: str,
     run_id: str,
     changes: RunChanges,
     created_by: dict[str, Any] | None,
@@ -125,18 +135,20 @@ def _new_run(
             f"'{run_id}' cannot be the id of a run: use 1 to 256 letters, digits, '_' and '-', and "
             "begin with a letter or a digit."
         )
-    if experiment.archived is not None:
-        # A run revives its experiment, as a new run of an archived experiment does on Azure.
-        experiment.archived = None
     parent_run_id = changes.parent_run_id or None
-    root_run_id = get_run(session, parent_run_id).root_run_id if parent_run_id else run_id
+    parent = get_run(session, parent_run_id) if parent_run_id else None
+    if parent is not None and _is_of(session, parent, experiment_name):
+        # It may have been archived since.
+        experiment = get_experiment_by_id(session, parent.experiment_id)
+    else:
+        experiment = ensure_experiment(session, experiment_name)
     now = utc_now()
     row = RunRow(
         run_id=run_id,
         experiment_id=experiment.experiment_id,
         number=next_run_number(session, experiment.experiment_id),
         parent_run_id=parent_run_id,
-        root_run_id=root_run_id,
+        root_run_id=run_id if parent is None else parent.root_run_id,
         status="NotStarted",
         lifecycle_stage="active",
         display_name=run_id,

@@ -59,11 +59,9 @@ class ExperimentInPath:
             return experiments.get_experiment_by_id(session, self.experiment_id)
         return experiments.get_experiment(session, self.name or "")
 
-    def ensure(self, session: Session) -> ExperimentRow:
-        """The experiment, made if the path has a name that is not taken. Raises NotFound."""
-        if self.experiment_id is not None:
-            return experiments.get_experiment_by_id(session, self.experiment_id)
-        return experiments.ensure_experiment(session, self.name or "")
+    def find_or_name(self, session: Session) -> ExperimentRow | str:
+        """The experiment, or the name under which one is to be made. Raises NotFound."""
+        return self.find(session) if self.experiment_id is not None else self.name or ""
 
     def run(self, session: Session, run_id: str) -> RunRow:
         """A run of the experiment. Raises NotFound."""
@@ -221,7 +219,7 @@ def change_run(
     """Make a run, or change it: tags and properties are merged, properties never replaced."""
     changes = parsing.run_changes(parsing.body_object(body))
     with workspace.database.write() as session:
-        found = experiment.ensure(session)
+        found = experiment.find_or_name(session)
         user = user_dto(workspace.settings, principal)
         return JSONResponse(run_dto(records.upsert_run(session, found, run_id, changes, user)))
 

@@ -19,12 +19,15 @@ from local_workspace.store.base import Base
 
 
 class ExperimentRow(Base):
-    """An experiment: a named series of runs. All times are UTC."""
+    """An experiment: a named series of runs. All times are UTC.
+
+    One of a name is active; archived ones may be called the same.
+    """
 
     __tablename__ = "experiments"
 
     experiment_id = Column(String(64), primary_key=True)
-    name = Column(String(255), nullable=False, unique=True)
+    name = Column(String(255), nullable=False)
     description = Column(Text)
     created = Column(DateTime(timezone=True), nullable=False)
     last_modified = Column(DateTime(timezone=True), nullable=False)
@@ -32,6 +35,16 @@ class ExperimentRow(Base):
     archived = Column(DateTime(timezone=True))
     tags = Column(JSON, nullable=False, default=dict)
     last_run_number = Column(Integer, nullable=False, default=0)
+
+    __table_args__ = (
+        Index(
+            "ix_experiments_active_name",
+            "name",
+            unique=True,
+            sqlite_where=archived.is_(None),
+            postgresql_where=archived.is_(None),
+        ),
+    )
 
 
 class RunRow(Base):

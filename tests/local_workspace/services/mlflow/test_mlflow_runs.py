@@ -211,6 +211,16 @@ def test_experiments(local_workspace, client):
     assert client.get_experiment_by_name("mlflow-renamed").lifecycle_stage == "active"
 
 
+def test_the_name_of_a_deleted_experiment_is_free(client):
+    first = client.create_experiment("mlflow-again")
+    client.delete_experiment(first)
+    second = client.create_experiment("mlflow-again")
+    assert second != first
+    assert client.get_experiment_by_name("mlflow-again").experiment_id == second
+    with pytest.raises(MlflowException, match="cannot be reactivated"):
+        client.restore_experiment(first)
+
+
 def test_without_an_experiment_it_is_the_default_one(local_workspace, client):
     run = client.create_run("0")
     assert run.info.run_id in [

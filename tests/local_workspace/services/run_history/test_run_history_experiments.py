@@ -46,6 +46,48 @@ def test_an_archived_experiment_is_hidden_until_it_is_reactivated(local_workspac
     assert "archived" not in [e.name for e in Experiment.list(ws, view_type="ArchivedOnly")]
 
 
+def test_writing_to_an_archived_experiment_makes_a_new_active_one(ws, call):
+    first = Experiment(ws, "phoenix")
+    before = first.start_logging(snapshot_directory=None)
+    before.complete()
+    first.archive()
+    # As long as nothing is written there is the archived one only.
+    assert Experiment(ws, "phoenix").id == first.id
+
+    run = first.start_logging(snapshot_directory=None)
+    run.log("loss", 0.5)
+    child = run.child_run()
+    child.complete()
+    run.complete()
+
+    second = ws.experiments["phoenix"]
+    assert second.id != first.id
+    assert [found.id for found in second.get_runs()] == [run.id]
+    assert run.get_metrics() == {"loss": 0.5} and run.get_status() == "Completed"
+    assert [found.id for found in run.get_children()] == [child.id]
+    archived = Experiment.list(ws, "phoenix", view_type="ArchivedOnly")
+    assert [found.id for found in archived] == [first.id]
+    # The SDK asks for runs by the experiment's name, which is the active one's.
+    kept = call("POST", f"/experimentids/{first.id}/runs:query", {}).json()["value"]
+    assert [found["runId"] for found in kept] == [before.id]
+    assert Experiment(ws, "phoenix").id == second.id
+
+
+def test_an_archived_experiment_comes_back_only_while_its_name_is_free(ws):
+    first = Experiment(ws, "occupied")
+    first.archive()
+    second = Experiment(ws, "occupied")
+    # The constructor gave the archived one: a run makes the new one.
+    second.start_logging(snapshot_directory=None).complete()
+    active = ws.experiments["occupied"]
+    with pytest.raises(ServiceException, match="There is an active experiment named 'occupied'"):
+        first.reactivate()
+    assert first.id in [found.id for found in Experiment.list(ws, view_type="ArchivedOnly")]
+    active.archive()
+    first.reactivate()
+    assert ws.experiments["occupied"].id == first.id
+
+
 def test_only_an_experiment_without_runs_can_be_deleted(local_workspace):
     ws = local_workspace.workspace
     empty, used = Experiment(ws, "to-delete"), Experiment(ws, "in-use")

@@ -11,6 +11,7 @@ from local_workspace.services import run_history
 from local_workspace.services.run_history import (
     TERMINAL_STATUSES,
     ExperimentChanges,
+    RunChanges,
     apply_event,
     get_run,
     query_runs,
@@ -126,17 +127,43 @@ def test_properties_can_be_overwritten_by_the_service_only(session):
     assert row.properties == {"p": "2", "q": "2"}
 
 
-def test_a_run_belongs_to_one_experiment_and_revives_it(session):
+def test_a_run_belongs_to_one_experiment(session):
     upsert_run(session, "one", "run")
     with pytest.raises(Conflict):
         upsert_run(session, "two", "run")
-    experiment = run_history.get_experiment(session, "one")
+
+
+def archive(session, experiment):
     run_history.update_experiment(
         session, experiment.experiment_id, ExperimentChanges(is_archived=True)
     )
-    assert experiment.archived is not None
-    upsert_run(session, "one", "later")
-    assert experiment.archived is None
+
+
+def test_a_new_run_goes_to_the_active_experiment_and_a_child_to_that_of_its_parent(session):
+    first = run_history.ensure_experiment(session, "one")
+    running = upsert_run(session, first, "running")
+    archive(session, first)
+    # Changes of a run that is there make no experiment.
+    upsert_run(session, "one", "running", RunChanges(description="goes on"))
+    child = upsert_run(session, "one", "child", RunChanges(parent_run_id="running"))
+    assert run_history.get_experiment(session, "one") is first
+
+    by_row, by_name = upsert_run(session, first, "r1"), upsert_run(session, "one", "r2")
+    second = run_history.get_experiment(session, "one")
+    assert second is not first and first.archived is not None and second.archived is None
+    assert by_row.experiment_id == by_name.experiment_id == second.experiment_id
+    assert running.experiment_id == child.experiment_id == first.experiment_id
+    assert upsert_run(session, "one", "running", RunChanges(description="still")) is running
+    assert upsert_run(session, first, "r1", RunChanges(description="as its client asks")) is by_row
+
+
+def test_of_archived_experiments_of_a_name_the_last_is_found(session):
+    made = []
+    for _ in range(3):
+        made.append(run_history.ensure_experiment(session, "again"))
+        archive(session, made[-1])
+    assert len(set(made)) == 3
+    assert run_history.get_experiment(session, "again") is made[-1]
 
 
 def test_descendants_know_their_root(session):
