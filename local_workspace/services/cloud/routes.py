@@ -23,9 +23,10 @@ router = APIRouter()
 _NO_SIGN_IN = {
     "error": "access_denied",
     "error_description": (
-        "The local workspace knows no interactive sign-in: it signs in with MSI_ENDPOINT and "
-        "MSI_SECRET of .env, and one of them is missing or not of this workspace. Bring .env up "
-        "to date with `python -m local_workspace env`."
+        "The local workspace knows no service principals and no interactive sign-in: it signs in "
+        "with MSI_ENDPOINT and MSI_SECRET of .env. Leave out `auth=...`; if there is none, one of "
+        "the two is missing or not of this workspace: bring .env up to date with "
+        "`python -m local_workspace env`."
     ),
 }
 
@@ -60,7 +61,9 @@ def cloud_description(workspace: LocalWorkspace) -> dict[str, Any]:
         "name": CLOUD_NAME,
         "portal": origin,
         "authentication": {
-            "loginEndpoint": f"{origin}/adfs",
+            # A service principal's sign-in puts its tenant in the place of the last segment: the
+            # first one stays `/adfs`; see `sign_in_configuration`.
+            "loginEndpoint": f"{origin}/adfs/adfs",
             "audiences": [f"{origin}/", origin],
             "tenant": workspace.settings.tenant_id,
             "identityProvider": "AAD",
@@ -143,13 +146,15 @@ def _token(workspace: LocalWorkspace, secret: str, parameters: Any) -> JSONRespo
     )
 
 
+# The first is what a client has kept that met this workspace when it was older.
 @router.get("/adfs/.well-known/openid-configuration", openapi_extra=sdk("sign-in"))
+@router.get("/adfs/{tenant}/.well-known/openid-configuration", openapi_extra=sdk("sign-in"))
 def sign_in_configuration(workspace: LocalWorkspace = Depends(the_workspace)) -> JSONResponse:
     """Name the sign-in endpoints of this cloud.
 
-    When the managed identity refuses, the SDK turns to an interactive sign-in. The address ends
-    in `/adfs`, so that MSAL asks here and not at Microsoft's instance discovery; the endpoints
-    below then say what was wrong in the first place.
+    When the managed identity refuses, the SDK turns to an interactive sign-in; code may ask for
+    another one itself. The address begins and ends with `/adfs`, so that MSAL asks here and not at
+    Microsoft's instance discovery; the endpoints below then say what to do.
     """
     base = f"{workspace.origin}/adfs/oauth2"
     return JSONResponse(
@@ -165,7 +170,7 @@ def sign_in_configuration(workspace: LocalWorkspace = Depends(the_workspace)) ->
 @router.post("/adfs/oauth2/devicecode", openapi_extra=sdk("sign-in"))
 @router.post("/adfs/oauth2/token", openapi_extra=sdk("sign-in"))
 def no_device_sign_in() -> JSONResponse:
-    """Refuse a sign-in by device code, saying how the local workspace signs in."""
+    """Refuse a sign-in by device code or secret, saying how the local workspace signs in."""
     return JSONResponse(_NO_SIGN_IN, status_code=400)
 
 

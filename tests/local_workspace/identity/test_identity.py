@@ -157,7 +157,8 @@ def test_an_unknown_workspace_is_the_sdks_not_found(local_workspace):
         Workspace(**{**local_workspace.config, "resource_group": "nobody"})
 
 
-def test_a_wrong_secret_stays_on_this_machine_and_says_what_to_do(local_workspace, tmp_path):
+def sign_in_alone(local_workspace, home, auth, **variables):
+    """Open the workspace with `auth` in a process that may reach this machine only."""
     code = (
         "import socket, os\n"
         "resolve = socket.getaddrinfo\n"
@@ -165,13 +166,46 @@ def test_a_wrong_secret_stays_on_this_machine_and_says_what_to_do(local_workspac
         "    assert host in ('localhost', '127.0.0.1', b'localhost'), f'asked for {host}'\n"
         "    return resolve(host, *rest, **options)\n"
         "socket.getaddrinfo = only_loopback\n"
-        "from azureml.core import Workspace\n"
-        f"Workspace(**{local_workspace.config!r})\n"
+        "from azureml.core import Workspace, authentication\n"
+        f"Workspace(**{local_workspace.config!r}, auth={auth})\n"
+        "print('signed in')\n"
     )
-    environment = {**local_workspace.env, "MSI_SECRET": "wrong", "PATH": "", "HOME": str(tmp_path)}
-    result = subprocess.run(
+    environment = {**local_workspace.env, "PATH": "", "HOME": str(home), **variables}
+    return subprocess.run(
         [sys.executable, "-c", code], env=environment, text=True, capture_output=True, check=False
     )
+
+
+def test_a_wrong_secret_stays_on_this_machine_and_says_what_to_do(local_workspace, tmp_path):
+    result = sign_in_alone(local_workspace, tmp_path, "None", MSI_SECRET="wrong")
     assert result.returncode == 1
     assert "python -m local_workspace env" in result.stderr
     assert "asked for" not in result.stderr
+
+
+@pytest.mark.parametrize("tenant", ["10ca1000-0000-4000-8000-000000000002", "contoso.com"])
+def test_a_service_principal_is_told_how_to_sign_in_here(local_workspace, tmp_path, tenant):
+    arguments = f"{tenant!r}, 'an-application', 'its-password'"
+    auth = f"authentication.ServicePrincipalAuthentication({arguments})"
+    result = sign_in_alone(local_workspace, tmp_path, auth)
+    assert result.returncode == 1
+    assert "knows no service principals" in result.stderr
+    assert "Leave out `auth=...`" in result.stderr
+    assert "asked for" not in result.stderr
+    assert "its-password" not in local_workspace.paths.server_log.read_text()
+
+
+def test_a_session_of_the_azure_cli_is_not_looked_for(local_workspace, tmp_path):
+    result = sign_in_alone(local_workspace, tmp_path, "authentication.AzureCliAuthentication()")
+    assert result.returncode == 1
+    assert "azure-cli" in result.stderr
+    assert "asked for" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options", ["", "force=True", "tenant_id='10ca1000-0000-4000-8000-000000000002'"]
+)
+def test_an_interactive_sign_in_uses_the_managed_identity(local_workspace, tmp_path, options):
+    auth = f"authentication.InteractiveLoginAuthentication({options})"
+    result = sign_in_alone(local_workspace, tmp_path, auth)
+    assert result.stdout.strip() == "signed in", result.stderr
