@@ -60,6 +60,8 @@ def serve(paths: Paths, port: int | None) -> None:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=5,
         server_header=False,
+        # Nobody stands in front of this server: who says so in a header makes it up.
+        proxy_headers=False,
         ws="none",
         http=Connection,
     )

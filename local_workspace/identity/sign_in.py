@@ -7,6 +7,7 @@ a ticket once, and gives the browser a cookie for it. Neither is a token of the 
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
 import threading
@@ -14,9 +15,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import delete
 from starlette.responses import Response
 
 from local_workspace.identity.tokens import TokenIssuer
+from local_workspace.store.tables.identity import EndedSessionRow
 from local_workspace.workspace import LocalWorkspace
 
 SESSION_SECONDS = 24 * 3600
@@ -67,7 +70,9 @@ def session_of(scope_or_headers: Mapping[str, Any], workspace: LocalWorkspace) -
     """The valid session cookie of a request, or None."""
     for value in _cookies(scope_or_headers, cookie_name(workspace)):
         if _opened(workspace.tokens, "studio/session", value) is not None:
-            return value
+            with workspace.database.read() as session:
+                if session.get(EndedSessionRow, _digest(value)) is None:
+                    return value
     return None
 
 
@@ -84,11 +89,20 @@ def start_session(response: Response, workspace: LocalWorkspace) -> None:
     )
 
 
-def end_session(response: Response, workspace: LocalWorkspace) -> None:
-    """Have `response` take the session from the browser."""
+def end_session(response: Response, workspace: LocalWorkspace, value: str) -> None:
+    """End the session of a cookie for good, and have `response` take it from the browser."""
+    expires = _opened(workspace.tokens, "studio/session", value)
+    if expires is not None:
+        with workspace.database.write() as session:
+            session.execute(delete(EndedSessionRow).where(EndedSessionRow.expires < time.time()))
+            session.merge(EndedSessionRow(digest=_digest(value), expires=expires))
     response.delete_cookie(
         cookie_name(workspace), path=COOKIE_PATH, secure=True, httponly=True, samesite="lax"
     )
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()
 
 
 def cookie_name(workspace: LocalWorkspace) -> str:

@@ -15,6 +15,9 @@ from local_workspace.settings import Settings
 
 ALGORITHM = "HS256"
 USER_TOKEN_SECONDS = 24 * 3600
+# How far the clock may have been put back, by a time server or a suspended machine, since a token
+# was made.
+LEEWAY_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class TokenIssuer:
             "iss": self._issuer,
             "aud": resource,
             "iat": now,
-            "nbf": now - 5,
+            "nbf": now,
             "exp": expires,
             "tid": self._settings.tenant_id,
             "oid": self._settings.principal_id,
@@ -82,6 +85,7 @@ class TokenIssuer:
                 self._key,
                 algorithms=[ALGORITHM],
                 issuer=self._issuer,
+                leeway=LEEWAY_SECONDS,
                 options={"verify_aud": False, "require": ["exp", "iss", "oid"]},
             )
         except jwt.ExpiredSignatureError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from starlette.responses import HTMLResponse
 
 from local_workspace.clock import utc_now
 from local_workspace.store.tables.run_history import RunRow
+from local_workspace.studio.masking import masked, without_secrets
 
 _FOLDER = Path(__file__).parent
 STATIC = _FOLDER / "static"
@@ -34,7 +34,6 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_SECRET = re.compile(r"password|secret|credential|accountkey|account_key|sastoken|connectionstring")
 _WAITING = ("NotStarted", "Provisioning", "Starting", "Preparing", "Queued", "Unapproved", "Paused")
 
 
@@ -95,7 +94,7 @@ def number(value: Any) -> str:
 
 def pretty(value: Any) -> str:
     """JSON for people, without what looks like a secret."""
-    return json.dumps(_without_secrets(value), indent=2, ensure_ascii=False, default=str)
+    return json.dumps(without_secrets(value), indent=2, ensure_ascii=False, default=str)
 
 
 def status_kind(status: str) -> str:
@@ -113,19 +112,6 @@ def title_of(run: RunRow) -> str:
     # gives every interactive run the name `run_{id}`.
     name = (run.name or "").rpartition(">")[2]
     return name if name and name != f"run_{run.run_id}" else run.run_id
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: "(not shown)"
-            if isinstance(item, str) and item and _SECRET.search(str(key).lower())
-            else _without_secrets(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_without_secrets(item) for item in value]
-    return value
 
 
 @cache
@@ -146,7 +132,7 @@ def _templates() -> Environment:
         status_kind=status_kind,
         title_of=title_of,
     )
-    templates.globals.update(address=address, duration=duration)
+    templates.globals.update(address=address, duration=duration, masked=masked)
     return templates
 
 

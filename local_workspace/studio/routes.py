@@ -11,7 +11,13 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 
 from local_workspace.errors import NotFound
 from local_workspace.http import raw_body, the_workspace
-from local_workspace.identity.sign_in import Tickets, end_session, signed_in, start_session
+from local_workspace.identity.sign_in import (
+    Tickets,
+    end_session,
+    session_of,
+    signed_in,
+    start_session,
+)
 from local_workspace.service import Service
 from local_workspace.services import run_history
 from local_workspace.studio import assets, model_routes, run_routes
@@ -76,10 +82,10 @@ def sign_in(
 
 
 @pages.post("/sign-out")
-def sign_out(workspace: LocalWorkspace = Depends(form_workspace)) -> Response:
+def sign_out(request: Request, workspace: LocalWorkspace = Depends(form_workspace)) -> Response:
     """End the session of this browser."""
     response = RedirectResponse(address(""), status_code=303)
-    end_session(response, workspace)
+    end_session(response, workspace, session_of(request.scope, workspace) or "")
     return response
 
 

@@ -18,6 +18,7 @@ from local_workspace.services.metric import as_number, latest_scalars
 from local_workspace.services.model_management import all_versions
 from local_workspace.store.tables.model_management import ModelVersionRow
 from local_workspace.store.tables.run_history import ExperimentRow, RunRow
+from local_workspace.studio.masking import without_secrets
 from local_workspace.studio.metrics import Metrics, is_image, metrics_of
 from local_workspace.workspace import LocalWorkspace
 
@@ -230,13 +231,17 @@ def _settings(definition: Mapping[str, Any]) -> list[tuple[str, str]]:
     nodes = _node_count(definition)
     found = [
         ("Script", script),
-        ("Command", shlex.join(map(str, command)) if isinstance(command, list) else command),
-        ("Arguments", shlex.join(map(str, arguments)) if isinstance(arguments, list) else None),
+        ("Command", _words(command) if isinstance(command, list) else without_secrets(command)),
+        ("Arguments", _words(arguments) if isinstance(arguments, list) else None),
         ("Compute", definition.get("target")),
         ("Nodes", nodes if nodes > 1 else None),
         ("Time limit", _time_limit(definition.get("maxRunDurationSeconds"))),
     ]
     return [(label, str(value)) for label, value in found if value]
+
+
+def _words(command: list[Any]) -> str:
+    return shlex.join(without_secrets([str(word) for word in command]))
 
 
 def _node_count(definition: Mapping[str, Any]) -> int:

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 
 import jwt
 import pytest
@@ -11,7 +12,8 @@ from azureml.core import Workspace
 from azureml.exceptions import ProjectSystemException
 
 from local_workspace.app import create_api
-from local_workspace.identity.tokens import TokenIssuer
+from local_workspace.identity import tokens
+from local_workspace.identity.tokens import LEEWAY_SECONDS, TokenIssuer
 from local_workspace.settings import Settings
 from local_workspace.startup import SERVICES
 
@@ -53,11 +55,21 @@ def test_an_unsigned_token_is_refused(local_workspace, issuer):
 
 
 def test_an_expired_token_says_so(local_workspace, issuer):
-    token, _ = issuer.issue("https://localhost/", lifetime=-1)
+    token, _ = issuer.issue("https://localhost/", lifetime=-LEEWAY_SECONDS - 1)
     answer = get(local_workspace, local_workspace.settings.scope, token)
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "ExpiredAuthenticationToken"
     assert "has expired" in answer.json()["error"]["message"]
+
+
+def test_a_token_holds_when_the_clock_was_put_back(local_workspace, issuer, monkeypatch):
+    now = time.time()
+    monkeypatch.setattr(tokens.time, "time", lambda: now + LEEWAY_SECONDS - 5)
+    token, _ = issuer.issue("https://localhost/")
+    assert get(local_workspace, local_workspace.settings.scope, token).status_code == 200
+    monkeypatch.setattr(tokens.time, "time", lambda: now + 2 * LEEWAY_SECONDS)
+    token, _ = issuer.issue("https://localhost/")
+    assert get(local_workspace, local_workspace.settings.scope, token).status_code == 401
 
 
 def test_the_token_of_another_workspace_is_refused(local_workspace):

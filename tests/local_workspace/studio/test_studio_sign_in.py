@@ -90,19 +90,15 @@ def test_tickets_expire_and_belong_to_one_process(local_workspace, monkeypatch):
     assert not Tickets(tokens, 1).redeem(ticket)
 
 
-def test_a_session_expires(local_workspace, browser, monkeypatch):
-    class Workspace:
-        settings = local_workspace.settings
-        tokens = TokenIssuer(settings)
-
+def test_a_session_expires(opened, browser, monkeypatch):
     cookie = session_cookie(browser)
     line = f"other=1; {cookie.name}={cookie.value}"
     scope = {"type": "http", "headers": [(b"host", b"localhost"), (b"cookie", line.encode())]}
-    assert signed_in(scope, Workspace) and signed_in({"cookie": line}, Workspace)
-    assert not signed_in({"type": "http", "headers": []}, Workspace)
+    assert signed_in(scope, opened) and signed_in({"cookie": line}, opened)
+    assert not signed_in({"type": "http", "headers": []}, opened)
     later = sign_in.time.time() + sign_in.SESSION_SECONDS + 2
     monkeypatch.setattr(sign_in.time, "time", lambda: later)
-    assert not signed_in(scope, Workspace)
+    assert not signed_in(scope, opened)
 
 
 def test_a_changed_cookie_is_refused(local_workspace, stranger, browser):
@@ -125,9 +121,10 @@ def test_a_session_is_no_token_of_the_services(local_workspace, browser):
     assert refused.status_code == 401
 
 
-def test_sign_out(local_workspace, stranger):
+def test_sign_out(local_workspace, stranger, browser):
     stranger.sign_in(local_workspace)
     token = stranger.form_token()
+    cookie = session_cookie(stranger)
     # Neither a form of another site nor an address can do it.
     assert stranger.post("/studio/sign-out").status_code == 403
     assert stranger.post("/studio/sign-out", data={"form_token": "0" * 32}).status_code == 403
@@ -136,6 +133,11 @@ def test_sign_out(local_workspace, stranger):
     answer = stranger.post("/studio/sign-out", data={"form_token": token})
     assert answer.status_code == 401
     assert not stranger.cookies
+    # Who kept the cookie has no session either, and the others go on.
+    kept = {"Cookie": f"{cookie.name}={cookie.value}"}
+    assert stranger.get("/studio/", headers=kept).status_code == 401
+    assert stranger.get("/studio/mlflow/", headers=kept).status_code == 401
+    assert browser.get("/studio/").status_code == 200
 
 
 def test_static_files_are_open_and_only_those(stranger):

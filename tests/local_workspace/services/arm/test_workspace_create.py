@@ -108,3 +108,18 @@ def test_paths_of_the_resource_manager_do_not_depend_on_case(local_workspace, to
             assert "NotImplementedByLocalWorkspace" not in str(expected), path
             for written in (path.lower(), path.upper(), path.swapcase()):
                 assert str(ask(written)).lower() == str(expected).lower(), written
+
+
+def test_nobody_is_believed_to_stand_in_front_of_the_server(local_workspace, token):
+    path = f"/subscriptions/{local_workspace.settings.subscription_id}"
+    answer = requests.get(
+        f"{local_workspace.origin}{path}/providers/Microsoft.Resources/deployments",
+        headers={
+            "Authorization": f"Bearer {token}",
+            "X-Forwarded-Proto": "http",
+            "X-Forwarded-For": "203.0.113.7",
+        },
+        allow_redirects=False,
+        timeout=10,
+    )
+    assert answer.headers["location"].startswith("https://localhost")
