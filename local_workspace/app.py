@@ -36,6 +36,9 @@ from local_workspace.workspace import LocalWorkspace
 
 log = logging.getLogger(__name__)
 
+# A request to a service, whether there is one of that name or not: /modelregistry/v1.0/...
+_SERVICE_PATH = re.compile(r"/[a-z_-]+/v\d+\.\d+/", re.IGNORECASE)
+
 # Holds for as long as the server answers; see `startup.running`.
 Running = Callable[[], AbstractContextManager[Any]]
 
@@ -120,11 +123,15 @@ class Application:
         if first and first in self._by_prefix:
             return self._by_prefix[first]
         headers = dict(scope["headers"])
+        kind = headers.get(b"authorization", b"").partition(b" ")[0].lower()
+        is_signed = kind.startswith(b"sharedkey") or b"sig=" in scope["query_string"]
+        if _SERVICE_PATH.match(scope["path"]) and not is_signed:
+            return self._api
         if b"x-ms-version" in headers:
             # A storage client; its requests for the account itself (list containers) have no path.
             return self._rest
         # Storage is asked with a key or a SAS: whoever comes with a token means a service.
-        if headers.get(b"authorization", b"")[:7].lower() == b"bearer ":
+        if kind == b"bearer":
             return self._api
         return self._by_prefix.get(first, self._rest)
 
@@ -172,7 +179,9 @@ def _no_such_route(request: Request, error: Exception) -> Response:
             )
         )
     owner = request.app.state.owners.get(first_segment(request.url.path))
-    if owner is None or owner.is_here:
+    if owner is None and _SERVICE_PATH.match(request.url.path):
+        more = f"It has no service '{first_segment(request.url.path)}'; Azure ML may:"
+    elif owner is None or owner.is_here:
         more = "Azure ML may:"
     else:
         more = "; ".join(f"{what} ({calls})" for what, calls in owner.not_yet) + ": not here yet."
