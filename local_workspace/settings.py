@@ -64,12 +64,18 @@ class Settings:
     keep_logs_days: int = 90
     # How long the log of one process of a job may be.
     job_log_mib: int = 256
+    # Whether an environment fails when a package cannot be had in the version that is asked for.
+    strict_environments: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.job_log_mib, int) or self.job_log_mib < 1:
             raise ValueError(f"job_log_mib must be a whole number above 0, not {self.job_log_mib}")
         if not isinstance(self.keep_logs_days, int) or self.keep_logs_days < 0:
             raise ValueError(f"keep_logs_days must be a number of days, not {self.keep_logs_days}")
+        if not isinstance(self.strict_environments, bool):
+            raise ValueError(
+                f"strict_environments must be true or false, not {self.strict_environments}"
+            )
 
     @property
     def scope(self) -> str:

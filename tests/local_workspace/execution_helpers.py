@@ -192,8 +192,8 @@ class PackageIndex:
         self._server.shutdown()
         self._server.server_close()
 
-    def add(self, name, version):
-        make_wheel(self._folder, name, version)
+    def add(self, name, version, **options):
+        make_wheel(self._folder, name, version, **options)
 
     def hold(self):
         """Answer nothing until `go`."""

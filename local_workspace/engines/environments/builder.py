@@ -11,11 +11,8 @@ import fcntl
 import hashlib
 import json
 import os
-import queue
 import shutil
-import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,12 +20,15 @@ from pathlib import Path
 
 from local_workspace.clock import iso, utc_now
 from local_workspace.engines.environments import pythons
+from local_workspace.engines.environments.installer import Log, Steps
+from local_workspace.engines.environments.packages import Packages
 from local_workspace.engines.environments.plan import (
     EnvironmentBuildCanceled,
     EnvironmentBuildError,
     Plan,
     hide_passwords,
 )
+from local_workspace.engines.environments.python_downloads import download
 from local_workspace.engines.environments.pythons import Interpreter
 from local_workspace.whole_files import write_whole
 
@@ -40,15 +40,11 @@ __all__ = [
     "asks_uv",
 ]
 
-Log = Callable[[str], None]
-
 # Part of every key: with another number all environments are built anew.
-_FORMAT = 1
+_FORMAT = 2
 _STAMP = "complete.json"
 _BUILD_LOG = "build.log"
 _POLL_SECONDS = 0.1
-# PyYAML 5.4.1, which parts of the SDK need, does not build with Cython 3.
-_BUILD_CONSTRAINT = "cython<3\n"
 
 
 @dataclass(frozen=True)
@@ -70,6 +66,16 @@ class Choice:
         """Whether `python` is there, or a build is needed."""
         return self.folder is None or _is_complete(self.folder)
 
+    def replaced(self) -> list[str]:
+        """A sentence for each package that is here in another version than was asked for.
+
+        Empty while nothing is built.
+        """
+        if self.folder is None or not _is_complete(self.folder):
+            return []
+        stamp = json.loads((self.folder / _STAMP).read_text(encoding="utf-8"))
+        return list(stamp["replaced"])
+
 
 def asks_uv(plan: Plan) -> bool:
     """Whether to choose for `plan` uv is asked for the Pythons of this machine."""
@@ -78,15 +84,21 @@ def asks_uv(plan: Plan) -> bool:
 
 
 class EnvironmentBuilder:
-    """Makes and keeps environments in the folder `root`, shared by threads and processes."""
+    """Makes and keeps environments in the folder `root`, shared by threads and processes.
 
-    def __init__(self, root: Path) -> None:
+    When it `is_strict`, no version of a package takes the place of one that cannot be had.
+    """
+
+    def __init__(self, root: Path, *, is_strict: bool = False) -> None:
         self._root = root
+        self._is_strict = is_strict
 
-    def choose(self, plan: Plan, log: Log) -> Choice:
+    def choose(self, plan: Plan, log: Log, *, may_download: bool = False) -> Choice:
         """The workspace's own Python when that has every package, else a virtual environment's.
 
-        What differs from Azure goes to `log`. Raises EnvironmentBuildError.
+        With `may_download`, a Python that is needed for it and is not here is downloaded if it can
+        be, which takes its time. What differs from Azure goes to `log`. Raises
+        EnvironmentBuildError.
         """
         for note in plan.notes:
             log(note)
@@ -99,13 +111,15 @@ class EnvironmentBuilder:
             _tell_python(plan, own, log)
             log("The workspace's own environment has every package: nothing is to be built.")
             return Choice(own.path, None, plan, own)
+        if interpreter is None and may_download:
+            interpreter = download(plan.python, log)
         if interpreter is None:
             interpreter = pythons.nearest(plan.python)
         _tell_python(plan, interpreter, log)
         if missing:
             listed = hide_passwords(", ".join(missing))
             log(f"Not in the workspace's own environment: {listed}.")
-        folder = self._root / _key(plan, interpreter)
+        folder = self._root / _key(plan, interpreter, self._is_strict)
         return Choice(folder / "bin" / "python", folder, plan, interpreter)
 
     def build(self, choice: Choice, log: Log, stop: Callable[[], bool] = lambda: False) -> None:
@@ -127,13 +141,30 @@ class EnvironmentBuilder:
                 return
             _raise_failure_since(failure, asked, log)
             try:
-                _build(folder, choice, _Steps(log, stop, lock))
+                self._build(folder, choice, Steps(log, stop, lock))
             except EnvironmentBuildCanceled:
                 raise
             except EnvironmentBuildError as error:
                 failure.write_text(str(error), encoding="utf-8")
                 raise
             failure.unlink(missing_ok=True)
+
+    def _build(self, folder: Path, choice: Choice, steps: Steps) -> None:
+        if folder.exists():
+            steps.log("An earlier build did not come to its end: it is thrown away.")
+            shutil.rmtree(folder)
+        python = str(folder / "bin" / "python")
+        interpreter = str(choice.interpreter.path)
+        try:
+            steps.uv("venv", "--no-project", "--python", interpreter, str(folder))
+            _install_basics(folder, python, steps)
+            packages = Packages(folder, choice.plan, choice.interpreter, steps)
+            packages.install(is_strict=self._is_strict)
+            (folder / _BUILD_LOG).write_text("\n".join(packages.said), encoding="utf-8")
+            _write_stamp(folder, choice, packages.replaced)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def _users_interpreter(given: str, log: Log) -> Path:
@@ -168,7 +199,7 @@ def _tell_python(plan: Plan, interpreter: Interpreter, log: Log) -> None:
         )
 
 
-def _key(plan: Plan, interpreter: Interpreter) -> str:
+def _key(plan: Plan, interpreter: Interpreter, is_strict: bool) -> str:
     """What tells one environment from another, as a name of a folder."""
     matters = [
         _FORMAT,
@@ -177,6 +208,7 @@ def _key(plan: Plan, interpreter: Interpreter) -> str:
         sorted(plan.requirements),
         plan.file_options,
         plan.arguments,
+        is_strict,
     ]
     return hashlib.sha256(json.dumps(matters).encode()).hexdigest()[:20]
 
@@ -221,42 +253,7 @@ def _raise_failure_since(failure: Path, asked: float, log: Log) -> None:
     raise EnvironmentBuildError(message)
 
 
-def _build(folder: Path, choice: Choice, steps: _Steps) -> None:
-    if folder.exists():
-        steps.log("An earlier build did not come to its end: it is thrown away.")
-        shutil.rmtree(folder)
-    plan, python = choice.plan, str(folder / "bin" / "python")
-    interpreter = str(choice.interpreter.path)
-    said: list[str] = []
-    try:
-        steps.uv("venv", "--no-project", "--python", interpreter, str(folder))
-        _install_basics(folder, python, steps)
-        if plan.requirements:
-            listed = folder / "requirements.txt"
-            # Readable by the owner only: the address of an index may carry a password.
-            listed.touch(mode=0o600)
-            listed.write_text("\n".join([*plan.file_options, *_complete(plan), ""]), "utf-8")
-            constraints = folder / "build-constraints.txt"
-            constraints.write_text(_BUILD_CONSTRAINT, "utf-8")
-            arguments = ["--build-constraint", str(constraints), *plan.arguments]
-            install = ("pip", "install", "--python", python, "-r", str(listed))
-            said = steps.uv(*install, *arguments, is_logged=True)
-        (folder / _BUILD_LOG).write_text("\n".join(said), encoding="utf-8")
-        _write_stamp(folder, plan, choice.interpreter)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
-def _complete(plan: Plan) -> list[str]:
-    """The requirements, and what the SDK forgets to require."""
-    if any(line.lower().startswith("azureml") for line in plan.requirements):
-        # azureml-core imports pkg_resources.
-        return [*plan.requirements, "setuptools<81"]
-    return plan.requirements
-
-
-def _install_basics(folder: Path, python: str, steps: _Steps) -> None:
+def _install_basics(folder: Path, python: str, steps: Steps) -> None:
     """Install pip (and, before Python 3.12, setuptools) as every conda environment has them.
 
     They come from the wheels inside Python itself, so that this needs no network.
@@ -271,82 +268,11 @@ def _install_basics(folder: Path, python: str, steps: _Steps) -> None:
     steps.uv(*install, *map(str, wheels))
 
 
-def _write_stamp(folder: Path, plan: Plan, interpreter: Interpreter) -> None:
+def _write_stamp(folder: Path, choice: Choice, replaced: list[str]) -> None:
     content = {
         "built": iso(utc_now()),
-        "python": str(interpreter.version),
-        "requirements": [hide_passwords(line) for line in plan.requirements],
+        "python": str(choice.interpreter.version),
+        "requirements": [hide_passwords(line) for line in choice.plan.requirements],
+        "replaced": replaced,
     }
     write_whole(folder / _STAMP, json.dumps(content, indent=2), is_durable=True)
-
-
-class _Steps:
-    """Runs the steps of one build."""
-
-    def __init__(self, log: Log, stop: Callable[[], bool], lock: int) -> None:
-        self.log = log
-        self._stop = stop
-        self._lock = lock
-
-    def uv(self, *arguments: str, is_logged: bool = False) -> list[str]:
-        """Run uv and return the lines it writes, which also go to the log if `is_logged`.
-
-        Raises EnvironmentBuildError with these lines when it fails, EnvironmentBuildCanceled when
-        the build is to stop.
-        """
-        process = subprocess.Popen(
-            [*pythons.uv_command(), *arguments],
-            cwd="/",
-            env=pythons.installer_environment(os.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-            # An installer that outlives this process keeps the lock until it is done, so that
-            # nobody else writes into the same folder.
-            pass_fds=(self._lock,),
-        )
-        said: list[str] = []
-        try:
-            for line in self._lines_of(process):
-                said.append(line)
-                if is_logged:
-                    self.log(line)
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            raise
-        finally:
-            process.wait()
-        if process.returncode != 0:
-            for line in () if is_logged else said:
-                self.log(line)
-            message = "\n".join(said) or f"uv ended with exit code {process.returncode}."
-            raise EnvironmentBuildError(f"The environment could not be built.\n{message}")
-        return said
-
-    def _lines_of(self, process: subprocess.Popen[str]) -> Iterator[str]:
-        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-
-        def read() -> None:
-            assert process.stdout is not None
-            with process.stdout as output:
-                for line in output:
-                    lines.put(hide_passwords(line.rstrip()))
-            lines.put(None)
-
-        threading.Thread(target=read, daemon=True).start()
-        while True:
-            try:
-                line = lines.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                line = ""
-            if line is None:
-                return
-            if self._stop():
-                raise EnvironmentBuildCanceled("Nobody waits for it any more.")
-            if line:
-                yield line

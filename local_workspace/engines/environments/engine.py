@@ -51,7 +51,9 @@ class EnvironmentsEngine(Engine):
 
     def __init__(self, workspace: LocalWorkspace) -> None:
         super().__init__(workspace)
-        self._builder = EnvironmentBuilder(workspace.paths.environments)
+        self._builder = EnvironmentBuilder(
+            workspace.paths.environments, is_strict=workspace.settings.strict_environments
+        )
         # What follows belongs to the loop's thread.
         self._builds: dict[Path, SharedBuild] = {}
         self._going_on: set[SharedBuild] = set()
@@ -150,10 +152,12 @@ class EnvironmentsEngine(Engine):
         if choice is None:
             return
         if choice.folder is None:
-            wanted.answer(choice.python)
+            wanted.answer(choice)
         elif choice.is_ready:
+            for sentence in choice.replaced():
+                wanted.say(sentence)
             wanted.say(f"Environment {choice.folder.name} is ready.")
-            wanted.answer(choice.python)
+            wanted.answer(choice)
         else:
             build = self._builds.setdefault(choice.folder, SharedBuild(choice))
             build.join(wanted)
@@ -163,7 +167,7 @@ class EnvironmentsEngine(Engine):
 
     def _choose(self, wanted: Wanted, plan: Plan) -> None:
         try:
-            wanted.choice = self._builder.choose(plan, wanted.say)
+            wanted.choice = self._builder.choose(plan, wanted.say, may_download=True)
         except EnvironmentBuildError as error:
             wanted.fail(str(error))
 

@@ -98,10 +98,14 @@ def fitting(wanted: SpecifierSet) -> Interpreter | None:
 
 def nearest(wanted: SpecifierSet) -> Interpreter:
     """The Python of this machine whose version is closest to `wanted`."""
-    goal = _minor(next(iter(wanted)).version)
     # The own one comes first, so that it wins when another one is just as far away.
     present = [own_interpreter(), *installed_interpreters()]
-    return min(present, key=lambda found: abs(_minor(str(found.version)) - goal))
+    return min(present, key=lambda found: distance(found.version, wanted))
+
+
+def distance(version: Version, wanted: SpecifierSet) -> int:
+    """How many minor releases lie between `version` and what is wanted."""
+    return abs(_minor(str(version)) - _minor(next(iter(wanted)).version))
 
 
 def installed_interpreters() -> list[Interpreter]:
@@ -113,16 +117,29 @@ def installed_interpreters() -> list[Interpreter]:
     global _listed
     with _listing:
         if _listed is None or time.monotonic() - _listed[0] > _LISTED_FOR_SECONDS:
-            _listed = (time.monotonic(), _ask_uv())
+            _listed = (time.monotonic(), _ask_uv("--only-installed"))
         return list(_listed[1])
 
 
-def _ask_uv() -> list[Interpreter]:
+def offered_versions() -> list[Version]:
+    """Every version of CPython that uv would download for this machine."""
+    return [offered.version for offered in _ask_uv("--only-downloads")]
+
+
+def forget_listing() -> None:
+    """Have uv list the Pythons of this machine anew."""
+    global _listed
+    with _listing:
+        _listed = None
+
+
+def _ask_uv(which: str) -> list[Interpreter]:
+    """What uv lists: of those that are not here the path is empty."""
     environment = installer_environment(os.environ)
     environment["PATH"] = search_path(environment)
     try:
         answer = subprocess.run(
-            [*uv_command(), "python", "list", "--only-installed", "--output-format", "json"],
+            [*uv_command(), "python", "list", which, "--output-format", "json"],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -143,7 +160,7 @@ def _ask_uv() -> list[Interpreter]:
         )
         if usable:
             # Several programs of one version are one Python under several names.
-            found.setdefault(version, Interpreter(Path(entry["path"]), version))
+            found.setdefault(version, Interpreter(Path(entry["path"] or ""), version))
     return list(found.values())
 
 

@@ -23,6 +23,7 @@ class Wanted:
     Attributes:
         definition: the document of an `Environment`.
         choice: what will run its jobs, when that is known.
+        replaced: a sentence for each package that is there in another version than was asked for.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Wanted:
     ) -> None:
         self.definition = definition
         self.choice: Choice | None = None
+        self.replaced: list[str] = []
         self._log = log
         self._ready = ready
         self._lock = threading.Lock()
@@ -80,9 +82,10 @@ class Wanted:
             # The trouble of one log is not that of the others who wait for the same build.
             _log.exception("A line about an environment could not be logged")
 
-    def answer(self, python: Path) -> None:
+    def answer(self, choice: Choice) -> None:
         """The environment is there."""
-        self._tell(self._end(python=python))
+        self.replaced = choice.replaced()
+        self._tell(self._end(python=choice.python))
 
     def fail(self, message: str) -> None:
         """The environment cannot be had."""
@@ -170,6 +173,6 @@ class SharedBuild:
             waiting, self._waiting = self._waiting, []
         for wanted in waiting:
             if self._failure is None:
-                wanted.answer(self.choice.python)
+                wanted.answer(self.choice)
             else:
                 wanted.fail(self._failure)

@@ -39,6 +39,7 @@ from local_workspace.engines.nodes import (
     run_node,
 )
 from local_workspace.errors import ServiceError, StorageFull
+from local_workspace.services import run_history
 from local_workspace.services.artifact import ArtifactLog
 from local_workspace.services.execution import (
     Job,
@@ -168,9 +169,18 @@ class JobSteps(Engine):
             return None
         assert held.build_log is not None, "it comes with what is wanted"
         held.build_log.flush()
+        self._warn_of(job, held.wanted.replaced)
         self._change(job, status="Queued", state="queued", python=str(python))
         held.wanted = held.build_log = None
         return 0.0
+
+    def _warn_of(self, job: Job, replaced: list[str]) -> None:
+        """Have the run say which packages are there in other versions than were asked for."""
+        if not replaced:
+            return
+        with self.workspace.database.write() as session:
+            for sentence in replaced:
+                run_history.add_warning(session, job.run_id, "Environment", sentence)
 
     def _restore(self, held: Held, attempt: int) -> None:
         try:

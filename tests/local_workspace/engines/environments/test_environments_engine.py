@@ -109,7 +109,7 @@ class Builds:
             raise self.failure
         (choice.folder / "bin").mkdir(parents=True)
         (choice.folder / "bin/python").touch()
-        (choice.folder / "complete.json").touch()
+        (choice.folder / "complete.json").write_text('{"replaced": []}')
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from execution_helpers import (
     wait_for,
     wait_until,
 )
+from studio_browser import text
+from tiny_wheels import PYTHON_36
 
 from local_workspace.process import read_state
 
@@ -62,6 +64,24 @@ def test_a_package_that_does_not_exist_fails_the_run_with_the_installers_words(
     assert "no-such-package-anywhere" in message
     assert "no-such-package-anywhere" in text_of(run, BUILD_LOG, tmp_path)
     assert "Queued" not in lab.states_of(run)
+
+
+def test_a_version_that_gives_way_is_told_by_the_log_the_run_and_its_page(
+    lab, index, browser, tmp_path
+):
+    index.add("aged_package", "1.0", tag=PYTHON_36)
+    index.add("aged_package", "1.4")
+    environment = index.environment("aged-package==1.0")
+    for _ in range(2):
+        # The first run builds the environment, the second finds it.
+        run = lab.submit("import aged_package as p; print(p.version)", environment=environment)
+        assert wait_for(run) == "Completed"
+        assert "1.4" in text_of(run, "user_logs/std_log.txt", tmp_path)
+        (warning,) = run.get_details()["warnings"]
+        assert warning["message"].startswith("The environment asks for aged-package==1.0, which")
+        assert warning["message"].endswith(": aged-package 1.4 is used.")
+        assert warning["message"] in text_of(run, BUILD_LOG, tmp_path)
+        assert warning["message"] in text(browser.page(run.get_portal_url()).main)
 
 
 def test_the_log_of_the_build_is_streamed(lab, index):
