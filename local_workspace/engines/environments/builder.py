@@ -14,9 +14,12 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from packaging.utils import parse_wheel_filename
+from packaging.version import Version
 
 from local_workspace.clock import iso, utc_now
 from local_workspace.engines.environments import pythons
@@ -260,12 +263,25 @@ def _install_basics(folder: Path, python: str, steps: Steps) -> None:
     """
     where = "import ensurepip, os; print(os.path.dirname(ensurepip.__file__))"
     found = subprocess.run([python, "-c", where], capture_output=True, text=True, check=False)
-    wheels = sorted(Path(found.stdout.strip(), "_bundled").glob("*.whl"))
+    wheels = latest_of_each(Path(found.stdout.strip(), "_bundled").glob("*.whl"))
     if found.returncode != 0 or not wheels:
         steps.log(f"Environment {folder.name} has no pip: this Python was installed without it.")
         return
     install = ("pip", "install", "--python", python, "--no-deps", "--offline")
     steps.uv(*install, *map(str, wheels))
+
+
+def latest_of_each(wheels: Iterable[Path]) -> list[Path]:
+    """The wheel with the highest version of each package.
+
+    A Python that was updated in its place has the wheels of before as well.
+    """
+    latest: dict[str, tuple[Version, Path]] = {}
+    for wheel in sorted(wheels):
+        name, version, *_ = parse_wheel_filename(wheel.name)
+        if name not in latest or version > latest[name][0]:
+            latest[name] = (version, wheel)
+    return [wheel for _, wheel in latest.values()]
 
 
 def _write_stamp(folder: Path, choice: Choice, replaced: list[str]) -> None:

@@ -16,6 +16,7 @@ from local_workspace.engines.environments import pythons as environments_python
 from local_workspace.engines.environments.builder import (
     EnvironmentBuilder,
     EnvironmentBuildError,
+    latest_of_each,
 )
 from local_workspace.engines.environments.plan import read_plan
 
@@ -103,6 +104,12 @@ def test_a_package_is_installed_into_an_environment_of_its_own(builder, root, wh
     assert output_of(python, find) == "[False, True]"
     assert any("tiny-package==1.0" in line and line.strip().startswith("+") for line in said)
     assert any("conda-forge are not used" in line for line in said)
+
+
+def test_a_python_that_was_updated_in_its_place_has_old_wheels_of_pip_as_well():
+    names = ("pip-23.0.1", "pip-9.0.3", "pip-22.0.4", "setuptools-56.0.0")
+    wheels = [Path(f"/bundled/{name}-py3-none-any.whl") for name in names]
+    assert latest_of_each(wheels) == [wheels[0], wheels[3]]
 
 
 def test_the_same_content_is_built_once(builder, wheels, slow_uv):
