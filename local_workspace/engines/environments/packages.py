@@ -24,6 +24,8 @@ from local_workspace.engines.environments.pythons import Interpreter
 
 # PyYAML 5.4.1, which parts of the SDK need, does not build with Cython 3.
 _BUILD_CONSTRAINT = "cython<3\n"
+# The wheels that old versions give way to are those of numpy 1, and cannot be imported with 2.
+_NUMPY_OF_OLD_WHEELS = "numpy<2"
 
 
 class Packages:
@@ -40,6 +42,7 @@ class Packages:
         self._folder = folder
         self._plan = plan
         self._steps = steps
+        self._constraints: list[str] = []
         self._python_name = f"Python {interpreter.version.major}.{interpreter.version.minor}"
         self._python = ("--python", str(folder / "bin" / "python"))
 
@@ -69,9 +72,10 @@ class Packages:
         """One try."""
         arguments = ["-r", self._file("requirements", [*self._plan.file_options, *requirements])]
         arguments += ["--build-constraint", self._file("build-constraints", [_BUILD_CONSTRAINT])]
+        constraints = list(self._constraints)
         if mlflow_versions.is_kept_below_3(self._plan.requirements):
-            constraints = self._file("constraints", mlflow_versions.CONSTRAINTS)
-            arguments += ["--constraint", constraints]
+            constraints += mlflow_versions.CONSTRAINTS
+        arguments += ["--constraint", self._file("constraints", constraints)]
         if overrides is not None:
             arguments += ["--override", self._file("overrides", overrides)]
         arguments += self._plan.arguments
@@ -80,7 +84,8 @@ class Packages:
         except EnvironmentBuildCanceled:
             raise
         except EnvironmentBuildError as error:
-            if "--constraint" in arguments and "mlflow" in str(error).lower():
+            is_kept = mlflow_versions.is_kept_below_3(self._plan.requirements)
+            if is_kept and "mlflow" in str(error).lower():
                 self._steps.log(mlflow_versions.REMARK)
             raise
         self.said += said
@@ -134,6 +139,10 @@ class Packages:
                 f"{line} gives way to {pins[line].name} {version}, the nearest version with a "
                 f"wheel for {self._python_name}."
             )
+        # A definition that names a version of numpy means it.
+        if not any(pin.name == "numpy" for pin in map(pin_of, requirements) if pin is not None):
+            self._steps.log(f"numpy is kept below 2 for their wheels ({_NUMPY_OF_OLD_WHEELS}).")
+            self._constraints = [_NUMPY_OF_OLD_WHEELS]
         exact = [pins[line].at(instead[line]) if line in pins else line for line in requirements]
         open_ = [
             pins[line].beyond(instead[line]) if line in pins else line for line in requirements

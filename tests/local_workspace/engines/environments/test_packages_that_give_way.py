@@ -99,6 +99,17 @@ def test_other_packages_have_their_say_as_far_as_they_can(place, needs, used):
 
 
 @pytest.mark.parametrize(
+    ("asked", "used"), [((), "1.26.4"), (("numpy>=2",), "2.2.6"), (("numpy>=1.20",), "2.2.6")]
+)
+def test_what_gives_way_gets_the_numpy_that_its_wheels_were_built_with(place, asked, used):
+    for version in ("1.26.4", "2.2.6"):
+        make_wheel(place.wheels, "numpy", version)
+    make_wheel(place.wheels, "old", "2.0", requires=["numpy"])
+    place.build("old==1.0", *asked)
+    assert place.version_of("numpy") == used
+
+
+@pytest.mark.parametrize(
     ("line", "goal"),
     [
         ("a==1.2", "1.2"),
