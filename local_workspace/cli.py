@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import webbrowser
 from pathlib import Path
@@ -15,7 +14,8 @@ import typer
 from local_workspace import process
 from local_workspace.client_environment import client_environment, env_lines, server_environment
 from local_workspace.paths import DEFAULT_ROOT, Paths
-from local_workspace.process import ProcessError
+from local_workspace.process import ProcessError, ServerLock
+from local_workspace.root_folder import RootError, check_deletable, delete_root
 from local_workspace.settings import BrokenSettings, Settings
 
 app = typer.Typer(
@@ -35,8 +35,15 @@ def main() -> None:
     """Run the command line; a known failure is one sentence and exit code 1."""
     try:
         app()
-    except (ProcessError, BrokenSettings) as error:
+    except (ProcessError, RootError, BrokenSettings) as error:
         print(error, file=sys.stderr)
+        raise SystemExit(1) from None
+    except OSError as error:
+        print(
+            f"The local workspace cannot be read or written ({error.strerror}: {error.filename}). "
+            "Choose another folder with --root, or change its permissions.",
+            file=sys.stderr,
+        )
         raise SystemExit(1) from None
 
 
@@ -168,18 +175,17 @@ def reset(
     if not paths.root.exists():
         print(f"There is nothing in {paths.root}.")
         return
-    # A mistyped --root must not cost anybody a folder that was never ours.
-    if any(paths.root.iterdir()) and not (
-        paths.settings.exists() or paths.server_log.exists() or paths.server_lock.exists()
-    ):
-        raise ProcessError(f"{paths.root} does not look like a local workspace; left as it is.")
+    check_deletable(paths)
     if not yes and not typer.confirm(
         f"Delete every dataset, run, model and file of the workspace in {paths.root}?"
     ):
         print("Nothing was deleted.")
         return
     process.stop(paths)
-    shutil.rmtree(paths.root)
+    lock = ServerLock(paths)
+    if not lock.acquire():
+        raise ProcessError(f"Another command started the workspace in {paths.root} meanwhile.")
+    delete_root(paths)
     print(f"Deleted {paths.root}. The next start makes a new, empty workspace.")
 
 

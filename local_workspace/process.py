@@ -22,12 +22,14 @@ from typing import Any
 from local_workspace.client_environment import server_environment
 from local_workspace.identity.certificates import Certificates
 from local_workspace.paths import Paths
+from local_workspace.root_folder import RootError, prepare_root
 from local_workspace.whole_files import write_whole
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 # Not 3, which uvicorn ends with when a start fails.
 ALREADY_RUNNING = 4
+_PROBE_SECONDS = 1.0
 
 
 class ProcessError(Exception):
@@ -47,17 +49,22 @@ class ServerLock:
     """The lock that a server holds on its root."""
 
     def __init__(self, paths: Paths) -> None:
-        self._path = paths.server_lock
+        self._paths = paths
         self._file: Any = None
 
     def acquire(self) -> bool:
-        """Take the lock; False when another process has it."""
-        file = open(self._path, "a")  # noqa: SIM115  (held open for the life of the server)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            return False
+        """Take the lock; False when another server has it."""
+        file = open(self._paths.server_lock, "a")  # noqa: SIM115  (open for the life of the server)
+        # Whoever asks whether a server runs holds it for an instant.
+        deadline = time.monotonic() + _PROBE_SECONDS
+        while not _locked(file, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                file.close()
+                return False
+            time.sleep(0.01)
+        # What lies here is of a server that is dead. Until the new one has written its own,
+        # nobody must take the number of that process for one to stop.
+        self._paths.server_state.unlink(missing_ok=True)
         self._file = file
         return True
 
@@ -68,15 +75,30 @@ class ServerLock:
             self._file = None
 
 
-def is_running(paths: Paths) -> bool:
-    """Whether some process serves this root."""
-    if not paths.server_lock.exists():
-        return False
-    lock = ServerLock(paths)
-    if lock.acquire():
-        lock.release()
+def _locked(file: Any, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
     return True
+
+
+def is_running(paths: Paths) -> bool:
+    """Whether some process serves this root.
+
+    Raises ProcessError when the root cannot be looked into.
+    """
+    try:
+        # Only read, and with a lock that other readers share: the root may be read-only.
+        with open(paths.server_lock, "rb") as file:
+            return not _locked(file, fcntl.LOCK_SH)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise ProcessError(
+            f"Whether a local workspace runs in {paths.root} cannot be told ({error.strerror}: "
+            f"{error.filename}). Choose another folder with --root, or change its permissions."
+        ) from error
 
 
 def read_state(paths: Paths) -> ServerState | None:
@@ -116,7 +138,10 @@ def start(paths: Paths, port: int | None) -> tuple[ServerState, bool]:
 
     Raises ProcessError when it cannot be had.
     """
-    prepare_root(paths)
+    try:
+        prepare_root(paths)
+    except RootError as error:
+        raise ProcessError(str(error)) from error
     if is_running(paths):
         state = _wait_until_healthy(paths, None)
         if port not in (None, 0, state.port):
@@ -167,24 +192,6 @@ def _reason(said: str, paths: Paths) -> str:
     return f"The local workspace did not start: {lines[-1]} ({paths.server_log} tells more.)"
 
 
-def prepare_root(paths: Paths) -> None:
-    """Make the root and its log folder.
-
-    Raises ProcessError when that is not permitted.
-    """
-    try:
-        paths.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        paths.logs.mkdir(exist_ok=True)
-        probe = paths.root / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ProcessError(
-            f"The folder {paths.root} cannot be written ({error.strerror}). Choose another one "
-            "with --root, or change its permissions."
-        ) from error
-
-
 def _wait_until_healthy(paths: Paths, child: subprocess.Popen[bytes] | None) -> ServerState:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
@@ -226,7 +233,6 @@ def stop(paths: Paths) -> bool:
             _signal(state.pid, signal.SIGKILL)
             deadline = time.monotonic() + STOP_SECONDS
         time.sleep(0.03)
-    paths.server_state.unlink(missing_ok=True)
     return asked
 
 

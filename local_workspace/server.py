@@ -15,6 +15,7 @@ from local_workspace.connection import Connection
 from local_workspace.identity.certificates import Certificates
 from local_workspace.paths import Paths
 from local_workspace.process import ProcessError, ServerLock, ServerState
+from local_workspace.root_folder import prepare_root
 from local_workspace.settings import DEFAULT_PORT, BrokenSettings, Settings
 from local_workspace.store.schema import SchemaError
 
@@ -29,10 +30,13 @@ def serve(paths: Paths, port: int | None) -> None:
     """Serve the workspace below `paths` until SIGTERM or SIGINT.
 
     `port` None means the port of last time, or the default one; 0 means any free one. Raises
-    ProcessError when the root cannot be written, its database is of a newer program or cannot be
-    brought up to date, or the port is taken; SystemExit when the root is served already.
+    RootError when the root cannot be written; ProcessError when its database is of a newer program
+    or cannot be brought up to date, or the port is taken; SystemExit when the root is served
+    already.
     """
-    process.prepare_root(paths)
+    # Whatever is made from here on, by this process and by the jobs below it, is the owner's alone.
+    os.umask(0o077)
+    prepare_root(paths)
     lock = ServerLock(paths)
     if not lock.acquire():
         print(f"A local workspace runs in {paths.root} already.", file=sys.stderr)

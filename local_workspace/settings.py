@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import re
 import secrets
 import uuid
 from dataclasses import dataclass, field
@@ -22,6 +23,10 @@ STORAGE_ACCOUNT = "localworkspace"
 CLOUD_NAME = "LocalWorkspaceCloud"
 REGION = "local"
 DEFAULT_PORT = 7443
+
+_GUIDS = ("workspace_id", "principal_id", "client_id", "subscription_id", "tenant_id")
+# With a secret that can be guessed, or none, anybody on this machine would be let in.
+_LEAST_SECRET = 32
 
 
 class BrokenSettings(Exception):
@@ -68,9 +73,29 @@ class Settings:
     strict_environments: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.job_log_mib, int) or self.job_log_mib < 1:
+        for known in dataclasses.fields(self):
+            value = getattr(self, known.name)
+            if known.type == "str" and not (isinstance(value, str) and value.strip()):
+                raise ValueError(f"{known.name} must be a text that is not empty")
+        for name in _GUIDS:
+            _check_guid(name, getattr(self, name))
+        for name in ("msi_secret", "signing_key"):
+            if len(getattr(self, name)) < _LEAST_SECRET:
+                raise ValueError(f"{name} must be {_LEAST_SECRET} characters or more")
+        if len(_decoded("storage_key", self.storage_key)) < _LEAST_SECRET:
+            raise ValueError(f"storage_key must be base64 of {_LEAST_SECRET} bytes or more")
+        if not re.fullmatch("[a-z0-9]{3,24}", self.storage_account):
+            raise ValueError("storage_account must be 3 to 24 small letters and digits")
+        for name in ("resource_group", "workspace_name"):
+            if not re.fullmatch(r"[\w.()-]{1,90}", getattr(self, name), re.ASCII):
+                raise ValueError(f"{name} must be up to 90 letters, digits and any of _-.()")
+        if not _is_whole(self.port) or not 0 <= self.port <= 65535:
+            raise ValueError(f"port must be a whole number from 0 to 65535, not {self.port}")
+        if self.database_url is not None and not isinstance(self.database_url, str):
+            raise ValueError("database_url must be a text or null")
+        if not _is_whole(self.job_log_mib) or self.job_log_mib < 1:
             raise ValueError(f"job_log_mib must be a whole number above 0, not {self.job_log_mib}")
-        if not isinstance(self.keep_logs_days, int) or self.keep_logs_days < 0:
+        if not _is_whole(self.keep_logs_days) or self.keep_logs_days < 0:
             raise ValueError(f"keep_logs_days must be a number of days, not {self.keep_logs_days}")
         if not isinstance(self.strict_environments, bool):
             raise ValueError(
@@ -98,16 +123,46 @@ class Settings:
         """
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            unknown = set(values) - {known.name for known in dataclasses.fields(cls)}
+            if not isinstance(values, dict):
+                raise ValueError("it is not a JSON object")
+            fields = dataclasses.fields(cls)
+            unknown = set(values) - {known.name for known in fields}
             if unknown:
                 raise BrokenSettings(
                     f"{path} was written by a newer version of this project (it sets "
                     f"{', '.join(sorted(unknown))}). Update the project, or choose another folder "
                     "with --root."
                 )
+            # Each reader would make up another one of these; the settings that came later are
+            # numbers, and have a default.
+            missing = [known.name for known in fields if known.type == "str"]
+            missing = [name for name in missing if name not in values]
+            if missing:
+                raise ValueError(f"it does not set {', '.join(missing)}")
             return cls(**values)
-        except (ValueError, TypeError) as error:
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError, RecursionError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             raise BrokenSettings(
-                f"{path} cannot be read ({error}). Restore the file, or delete all state with "
+                f"{path} cannot be read ({reason}). Restore the file, or delete all state with "
                 "`python -m local_workspace reset`."
             ) from error
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_guid(name: str, value: str) -> None:
+    try:
+        uuid.UUID(value)
+    except ValueError:
+        raise ValueError(f"{name} must be a GUID") from None
+
+
+def _decoded(name: str, value: str) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except ValueError:
+        raise ValueError(f"{name} must be base64") from None

@@ -13,7 +13,7 @@ import dotenv
 import pytest
 from repository import REPOSITORY
 
-from local_workspace import process
+from local_workspace import cli, process
 from local_workspace.client_environment import env_lines, server_environment
 from local_workspace.paths import Paths
 from local_workspace.settings import Settings
@@ -141,6 +141,118 @@ def test_reset_makes_a_new_workspace_and_spares_foreign_folders(root, tmp_path):
     (foreign / "thesis.txt").write_text("years of work")
     refused = command("reset", "--root", foreign, "--yes")
     assert refused.returncode == 1 and (foreign / "thesis.txt").exists()
+    assert "does not look like a local workspace" in refused.stderr
+
+
+def test_reset_of_a_workspace_with_something_else_in_it_deletes_nothing(root):
+    paths = Paths(root)
+    process.start(paths, 0)
+    (root / "thesis.txt").write_text("years of work")
+    before = {path.name for path in root.iterdir()}
+    refused = command("reset", "--root", root, "--yes")
+    assert refused.returncode == 1 and "holds what is not the workspace's: thesis.txt" in (
+        refused.stderr
+    )
+    assert {path.name for path in root.iterdir()} == before and process.is_running(paths)
+
+
+def test_reset_deletes_a_link_and_not_what_it_leads_to(root, tmp_path):
+    paths = Paths(root)
+    elsewhere = tmp_path / "a bigger disk"
+    elsewhere.mkdir()
+    (elsewhere / "kept").touch()
+    root.mkdir()
+    Settings().save(paths.settings)
+    paths.environments.symlink_to(elsewhere)
+    assert command("reset", "--root", root, "--yes").returncode == 0
+    assert not root.exists() and (elsewhere / "kept").exists()
+
+
+def test_reset_needs_the_settings(root):
+    root.mkdir()
+    Paths(root).server_lock.touch()
+    Paths(root).blobs.mkdir()
+    refused = command("reset", "--root", root, "--yes")
+    assert refused.returncode == 1 and "it has no workspace.json" in refused.stderr
+    assert Paths(root).blobs.exists()
+
+
+def test_a_folder_of_something_else_does_not_become_a_workspace(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    tmp_path.chmod(0o755)
+    refused = command("start", "--root", tmp_path, "--port", 0)
+    assert refused.returncode == 1 and "is not empty and no local workspace" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+def test_what_a_workspace_keeps_is_its_owners_alone(root):
+    root.mkdir(mode=0o755)
+    root.chmod(0o755)
+    os.umask(before := os.umask(0))
+    assert not before & 0o700
+    process.start(Paths(root), 0)
+    open_to_others = [
+        str(path)
+        for path in (root, *root.rglob("*"))
+        if not path.is_symlink() and path.stat().st_mode & 0o077
+    ]
+    assert not open_to_others
+
+
+def test_a_stop_during_a_start_spares_the_process_that_a_dead_server_left(root):
+    paths = Paths(root)
+    # The number of the dead server has been given to another process meanwhile.
+    with subprocess.Popen(["sleep", "600"]) as bystander:
+        try:
+            root.mkdir()
+            stale = process.ServerState(bystander.pid, 1, "the-one-before")
+            process.write_state(paths, stale)
+            starting = process.ServerLock(paths)
+            assert starting.acquire()
+            assert process.is_running(paths) and process.read_state(paths) is None
+            starting.release()
+            assert process.stop(paths) is False
+            assert bystander.poll() is None
+        finally:
+            bystander.kill()
+
+
+@pytest.mark.parametrize("name", ["workspace.json", "server.lock", "sign-in.html", "certificates"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("start", "--port", "0"),
+        ("status",),
+        ("status", "--json"),
+        ("open", "--no-browser"),
+        ("stop",),
+        ("env",),
+        ("config",),
+        ("logs",),
+        ("reset", "--yes"),
+    ],
+    ids=" ".join,
+)
+def test_a_half_written_root_is_answered_with_sentences(
+    tmp_path, name, arguments, monkeypatch, capsys
+):
+    root = tmp_path / "root"
+    wrong = root / name
+    root.mkdir()
+    if name == "certificates":
+        wrong.touch()
+    else:
+        (wrong / "a folder, where a file belongs").mkdir(parents=True)
+    options = ["--root", str(root), *arguments[1:]]
+    monkeypatch.setattr(sys, "argv", ["local_workspace", arguments[0], *options])
+    try:
+        with pytest.raises(SystemExit):
+            cli.main()
+        assert len(capsys.readouterr().err.splitlines()) <= 2
+    finally:
+        if name != "server.lock":
+            process.stop(Paths(root))
 
 
 def test_reset_asks(root):
