@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from local_workspace.engines.jobs.folders import log_artifact, result_path, working_folder
+from local_workspace.engines.jobs.references import Stopped, deliver_references
 from local_workspace.engines.nodes import NodeOutcome, ProcessOutcome
-from local_workspace.errors import StorageFull
+from local_workspace.errors import ServiceError, StorageFull
 from local_workspace.services import run_history
 from local_workspace.services.artifact import ARTIFACT_CONTAINER, RUN_ORIGIN, run_container
 from local_workspace.services.execution import Job
@@ -97,6 +98,31 @@ def ending(
     if reason.reason == "timed out":
         return "Canceled", _timed_out(job)
     return "Failed", _error(workspace, job, attempt, reason)
+
+
+def write_back(
+    workspace: LocalWorkspace,
+    job: Job,
+    attempt: int,
+    end: Ending,
+    stop: Callable[[], bool],
+    say: Callable[[str], None],
+) -> Ending:
+    """Write what a job has in its data references to their datastores; how the run ends then.
+
+    A run whose files cannot be written has failed; `say` tells its log. Raises StorageFull.
+    """
+    try:
+        deliver_references(workspace, job, attempt, stop, say, succeeded=end[0] == "Completed")
+    except Stopped:
+        return end
+    except ServiceError as error:
+        if error.code == StorageFull.code:
+            raise
+        say(error.message)
+        if end[0] == "Completed":
+            return "Failed", {"code": "UserError", "message": error.message}
+    return end
 
 
 def _timed_out(job: Job) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from local_workspace.services import dataset, datastore
 from local_workspace.services.execution import Job
 from local_workspace.workspace import LocalWorkspace
 
-_PLACEHOLDER = re.compile(r"(DatasetConsumptionConfig|DatasetOutputConfig):([A-Za-z0-9_]+)")
+# How the SDK writes a data reference, and often a dataset input of an older script, in arguments.
+_REFERENCE = "AZUREML_DATAREFERENCE_"
 _ON_A_DATASTORE = re.compile(r"^azureml://.*/datastores/(?P<datastore>[^/]+)/paths/(?P<path>.+)$")
 
 
@@ -27,9 +28,30 @@ class JobData:
     arguments: dict[str, str] = field(default_factory=dict)
 
 
+def placeholders(arguments: dict[str, str], variables: dict[str, str]) -> dict[str, str]:
+    """What stands for data in the arguments of a job, with what it becomes.
+
+    These are `arguments` themselves (DatasetConsumptionConfig:name and the like), and the variables
+    of data references as the SDK writes them ($AZUREML_DATAREFERENCE_name), with or without braces.
+    """
+    references = {
+        text: value
+        for name, value in variables.items()
+        if name.startswith(_REFERENCE)
+        for text in (f"${name}", f"${{{name}}}")
+    }
+    return {**arguments, **references}
+
+
 def fill_in(text: str, replaced: dict[str, str]) -> str:
-    """`text` with the SDK's placeholders for datasets replaced by what stands for them."""
-    return _PLACEHOLDER.sub(lambda match: replaced.get(match[0], match[0]), text)
+    """`text` with the `placeholders` in it replaced; a longer name is another one."""
+    if not replaced:
+        return text
+    longest_first = sorted(replaced, key=len, reverse=True)
+    pattern = "|".join(
+        re.escape(one) + ("" if one.endswith("}") else r"(?![A-Za-z0-9_])") for one in longest_first
+    )
+    return re.sub(pattern, lambda match: replaced[match[0]], text)
 
 
 def single_file(workspace: LocalWorkspace, saved_id: str) -> str | None:

@@ -21,8 +21,10 @@ from local_workspace.engines.jobs.inputs_and_outputs import (
     describe_inputs,
     describe_outputs,
     fill_in,
+    placeholders,
 )
 from local_workspace.engines.jobs.ranks import rank_variables
+from local_workspace.engines.jobs.references import describe_references
 from local_workspace.engines.jobs.variables import callers_environment, job_environment
 from local_workspace.engines.nodes import WarmProcesses
 from local_workspace.services.execution import Job
@@ -65,12 +67,17 @@ def _write_specification(
     data = folder / f"data-{rank}"
     inputs = describe_inputs(workspace, job, data)
     outputs = describe_outputs(job, data)
-    replaced = {**inputs.arguments, **outputs.arguments}
-    everything = {**variables, **inputs.variables, **outputs.variables}
+    node = job.layout.node_of(rank)
+    everything = {
+        **variables,
+        **inputs.variables,
+        **outputs.variables,
+        **describe_references(workspace, job, attempt.number, node),
+    }
+    replaced = placeholders({**inputs.arguments, **outputs.arguments}, everything)
     deadline = None
     if job.max_seconds is not None:
         deadline = time.time() + job.max_seconds - attempt.ran_seconds
-    node = job.layout.node_of(rank)
     specification: dict[str, Any] = {
         "rank": rank,
         "attempt": attempt.number,

@@ -19,7 +19,7 @@ from local_workspace.engines.base import Engine
 from local_workspace.engines.environments import Wanted
 from local_workspace.engines.jobs.attempt import Attempt, News, read_outcomes, write_outcomes
 from local_workspace.engines.jobs.clusters import ClusterQueues
-from local_workspace.engines.jobs.finishing import ending, keep_files
+from local_workspace.engines.jobs.finishing import ending, keep_files, write_back
 from local_workspace.engines.jobs.folders import (
     attempt_folder,
     job_folder,
@@ -29,6 +29,10 @@ from local_workspace.engines.jobs.folders import (
 )
 from local_workspace.engines.jobs.logs import JobLogs
 from local_workspace.engines.jobs.preparing import want_environment
+from local_workspace.engines.jobs.references import (
+    Stopped,
+    place_references,
+)
 from local_workspace.engines.jobs.specifications import write_specifications
 from local_workspace.engines.nodes import (
     CANCEL_FILE,
@@ -164,7 +168,7 @@ class JobSteps(Engine):
             # Its environment wakes it; the SDK's side of a local run says nothing.
             return TICK_SECONDS if job.is_local else None
         attempt = row.attempts + 1
-        if not job.is_local and held.restored != attempt:
+        if held.restored != attempt and (not job.is_local or job.references):
             self.aside(lambda: self._restore(held, attempt))
             return None
         assert held.build_log is not None, "it comes with what is wanted"
@@ -183,12 +187,23 @@ class JobSteps(Engine):
                 run_history.add_warning(session, job.run_id, "Environment", sentence)
 
     def _restore(self, held: Held, attempt: int) -> None:
+        job = held.job
         try:
-            restore_files(self.workspace, held.job, attempt)
+            if not job.is_local:
+                restore_files(self.workspace, job, attempt)
+            place_references(
+                self.workspace,
+                job,
+                attempt,
+                lambda: self.is_closing or held.cancel_asked,
+                held.logs.note,
+            )
+        except Stopped:
+            return
         except ServiceError as error:
             if error.code == StorageFull.code:
                 raise
-            self._dooms[held.job.run_id] = str(error)
+            self._dooms[job.run_id] = str(error)
         held.restored = attempt
 
     def _wait_or_run(self, held: Held, row: JobRow) -> float | None:
@@ -322,16 +337,20 @@ class JobSteps(Engine):
             return
         was_canceled = row.cancel_requested
         held.logs.carry_on(None)
-        keep_files(
-            self.workspace,
-            job,
-            row.attempts,
-            lambda: self.is_closing or (held.cancel_asked and not was_canceled),
-        )
+
+        def stop() -> bool:
+            return self.is_closing or (held.cancel_asked and not was_canceled)
+
+        keep_files(self.workspace, job, row.attempts, stop)
+        end = ending(self.workspace, job, row.attempts, outcomes)
+        if was_canceled:
+            end = "Canceled", None
+        end = write_back(self.workspace, job, row.attempts, end, stop, held.logs.note)
+        held.logs.carry_on(None)
         if self.is_closing:
             # The next start keeps the rest.
             return
-        self._end(job.run_id, *ending(self.workspace, job, row.attempts, outcomes))
+        self._end(job.run_id, *end)
 
     def _give_back(self, held: Held) -> None:
         """After an orderly end: a job that ran is in the queue again."""

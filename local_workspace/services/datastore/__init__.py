@@ -1,5 +1,6 @@
 """Datastores: named addresses of storage, with what is needed to reach it."""
 
+from local_workspace.services.datastore.locations import BlobLocation, blob_location
 from local_workspace.services.datastore.records import (
     default_datastore,
     ensure_default_datastores,
@@ -9,6 +10,8 @@ from local_workspace.services.datastore.records import (
 )
 
 __all__ = [
+    "BlobLocation",
+    "blob_location",
     "default_datastore",
     "ensure_default_datastores",
     "get_datastore",

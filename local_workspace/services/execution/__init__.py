@@ -5,6 +5,7 @@ from local_workspace.services.execution.job import (
     JobEnvironment,
     JobInput,
     JobOutput,
+    JobReference,
     Layout,
     Registration,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "JobEnvironment",
     "JobInput",
     "JobOutput",
+    "JobReference",
     "Layout",
     "Registration",
     "cancel_run",

@@ -91,6 +91,24 @@ class JobOutput:
 
 
 @dataclass(frozen=True)
+class JobReference:
+    """A path in a datastore (a DataReference of the SDK) that a job reads or writes as files.
+
+    Attributes:
+        path: in the datastore, without slashes around it; empty for all of it.
+        path_on_compute: as it was given, relative to the working folder unless absolute.
+        overwrite: whether files that are at the destination already are replaced.
+    """
+
+    name: str
+    mode: Literal["mount", "download", "upload"]
+    datastore: str
+    path: str = ""
+    path_on_compute: str | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
 class Job:
     """A submitted run as it is executed.
 
@@ -99,6 +117,7 @@ class Job:
         compute: the key of the compute target; None for a local run.
         script: a Python script with `arguments`; None when there is a `command` for the shell.
         variables: environment variables, those of the run before those of the environment.
+        references: paths in datastores that are made available as files.
         watched_folders: folders of the run that become artifacts besides outputs and logs.
         max_seconds: how long the run may run altogether; None without a limit.
     """
@@ -116,6 +135,7 @@ class Job:
     variables: dict[str, str] = field(default_factory=dict)
     inputs: tuple[JobInput, ...] = ()
     outputs: tuple[JobOutput, ...] = ()
+    references: tuple[JobReference, ...] = ()
     watched_folders: tuple[str, ...] = ()
     max_seconds: int | None = None
 

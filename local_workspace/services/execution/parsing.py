@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from local_workspace.errors import BadRequest, NotImplementedHere
+from local_workspace.services.execution.fields import check_fields
 from local_workspace.services.execution.job import (
     Job,
     JobEnvironment,
@@ -16,6 +17,7 @@ from local_workspace.services.execution.job import (
     Layout,
     Registration,
 )
+from local_workspace.services.execution.references import parse_references
 
 LOCAL = "local"
 # Azure's limit for the seconds of a run; also what the SDK sends when nothing is said.
@@ -30,6 +32,7 @@ _OBJECTS = (
     "environmentVariables",
     "docker",
     "data",
+    "dataReferences",
     "outputData",
     "history",
     "mpi",
@@ -95,6 +98,7 @@ def parse_submission(definition: Any) -> Submission:
     for name in ("snapshotId", "parentRunId"):
         _check(given, name, str, "text")
     _check_shape(configuration)
+    check_fields(configuration)
     return Submission(
         configuration,
         given.get("snapshotId"),
@@ -147,6 +151,7 @@ def parse_job(
         outputs=tuple(
             _output(name, data) for name, data in (configuration.get("outputData") or {}).items()
         ),
+        references=parse_references(configuration.get("dataReferences") or {}),
         watched_folders=tuple(history.get("directoriesToWatch") or ()),
         max_seconds=configuration.get("maxRunDurationSeconds"),
     )
@@ -272,7 +277,7 @@ def _check_shape(configuration: dict[str, Any]) -> None:
     for name in _OBJECTS:
         _check(configuration, name, dict, "a JSON object")
     _check(configuration, "arguments", list, "a list")
-    for name in ("data", "outputData"):
+    for name in ("data", "dataReferences", "outputData"):
         for key, item in (configuration.get(name) or {}).items():
             if not isinstance(item, dict):
                 raise BadRequest(f"'{name}' must be a JSON object of objects; '{key}' is none.")

@@ -16,6 +16,7 @@ from local_workspace.services.execution.environments import with_registered_envi
 from local_workspace.services.execution.job import Job
 from local_workspace.services.execution.parsing import Submission, parse_job, parse_submission
 from local_workspace.services.execution.queue import find_job, request_cancel
+from local_workspace.services.execution.references import check_references
 from local_workspace.services.execution.wire import input_lineage
 from local_workspace.store.tables.execution import JobRow
 from local_workspace.store.tables.run_history import RunRow
@@ -68,6 +69,7 @@ def submit_run(
             experiment_name,
             lambda reference: saved_dataset_id(session, reference),
         )
+        check_references(workspace, session, job.references)
         target = submission.target
         if job.compute is not None:
             target = _check_compute(session, target, job.layout.nodes)

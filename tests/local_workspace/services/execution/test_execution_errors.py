@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 import requests
 from azureml.core import Dataset, Environment, ScriptRunConfig
-from azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration
+from azureml.core.runconfig import (
+    ApplicationEndpointConfiguration,
+    MpiConfiguration,
+    PyTorchConfiguration,
+)
 from azureml.exceptions import ExperimentExecutionException
 from execution_helpers import error_of, own_environment, wait_for
 
@@ -180,6 +184,60 @@ def test_a_parent_that_is_not_known(lab, post):
 )
 def test_definitions_that_are_none(post, body, word):
     refused(post(f"/snapshotrun?runId={new_id()}", body), 400, word)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"Script": "a.py"}, ["'Script' is not a field of the run", "Is 'script' meant?"]),
+        ({"jobName": "x"}, ["'jobName' is not a field", "Remove it."]),
+        ({"history": {"ambientAuthentication": {"method": None}}}, ["is not a field of 'history'"]),
+        ({"docker": {"useDockr": True}}, ["of 'docker'", "Is 'useDocker' meant?"]),
+        ({"data": {"x": {"pathOnCompte": "y"}}}, ["of 'x'", "Is 'pathOnCompute' meant?"]),
+        (
+            {"outputData": {"x": {"additionalOptions": {"uploadOptions": {"overwrit": True}}}}},
+            ["of 'uploadOptions'"],
+        ),
+        ({"dataReferences": {"x": {"dataStore": "y"}}}, ["Is 'dataStoreName' meant?"]),
+        ({"dataReferences": {"x": "y"}}, ["'dataReferences' must be a JSON object of objects"]),
+        ({"dataReferences": {"a b": {"dataStoreName": "y"}}}, ["cannot be the name of a data"]),
+        (
+            {"dataReferences": {"x": {"dataStoreName": "y", "mode": "stream"}}},
+            ["has the mode 'stream'; there are mount, download and upload"],
+        ),
+        ({"dataReferences": {"x": {"dataStoreName": 5}}}, ["'dataStoreName' of the data"]),
+        (
+            {"dataReferences": {"x": {"dataStoreName": "y", "overwrite": "yes"}}},
+            ["'overwrite' of the data reference 'x' must be true or false"],
+        ),
+    ],
+)
+def test_fields_that_are_not_understood_are_refused(post, fields, words):
+    definition = {"Configuration": {"script": "train.py", "target": "local", **fields}}
+    refused(post(f"/snapshotrun?runId={new_id()}", definition), 400, *words)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda run_config: setattr(run_config, "priority", 3), "priority"),
+        (
+            lambda run_config: setattr(run_config, "source_directory_data_store", "data"),
+            "sourceDirectoryDataStore",
+        ),
+        (
+            lambda run_config: run_config.services.update(
+                ssh=ApplicationEndpointConfiguration(type="SSH")
+            ),
+            "applicationEndpoints",
+        ),
+    ],
+)
+def test_what_only_azure_offers_is_refused(lab, change, field):
+    configuration = lab.configuration("print(1)")
+    change(configuration.run_config)
+    with pytest.raises(ExperimentExecutionException, match=f"asks for '{field}', which the local"):
+        lab.experiment().submit(configuration)
 
 
 def test_what_other_frameworks_need_is_said_to_be_missing(post):
