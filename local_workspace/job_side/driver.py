@@ -103,24 +103,10 @@ def _run(specification: dict, result: dict[str, object]) -> int:
     try:
         code, error = script.run_script(specification["script"], specification["arguments"])
     finally:
-        flush_metrics()
+        _beside("metrics").send_all()
     if error is not None:
         result["error"] = error
     return code
-
-
-def flush_metrics() -> None:
-    """Send what the SDK still holds back: it logs metrics in batches, from another thread."""
-    module = sys.modules.get("azureml.core.run")
-    # It may have been imported for the script; only a run that the script asked for has metrics.
-    if module is None or not getattr(module._SubmittedRun, "_SubmittedRun__instances", True):
-        return
-    try:
-        run = module.Run.get_context(allow_offline=False)
-        run.flush(timeout_seconds=120)
-    except Exception as error:
-        # The user's script is over; what happens here must not hide how it ended.
-        print(f"The last metrics could not be sent: {error}", file=sys.stderr)
 
 
 if __name__ == "__main__":

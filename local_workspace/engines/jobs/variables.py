@@ -15,6 +15,8 @@ from local_workspace.variables import OF_ANOTHER_PYTHON, OF_THE_MACHINE, SIGNING
 from local_workspace.workspace import LocalWorkspace
 
 TOKEN_SECONDS = 24 * 3600
+# What every Python of a job runs at its start, so that its last metrics are sent at its end.
+_SITE = Path(__file__).parents[2] / "job_side" / "site"
 
 
 def callers_environment(path: Path) -> dict[str, str] | None:
@@ -55,11 +57,13 @@ def job_environment(
         home.mkdir(parents=True, exist_ok=True)
         variables["HOME"] = str(home)
     folder = str(attempt.python.parent)
+    python_path = [str(_SITE), job.variables.get("PYTHONPATH", "")]
     return {
         **variables,
         "PATH": f"{folder}{os.pathsep}{variables.get('PATH', os.defpath)}",
         "PYTHONUNBUFFERED": "1",
         **job.variables,
+        "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
         **_of_the_run(workspace, job, attempt),
     }
 

@@ -65,7 +65,7 @@ def test_a_local_job_has_the_environment_of_its_caller_without_what_signs_a_user
     assert (variables["MINE"], variables["HOME"]) == ("1", "/home/me")
     assert variables["PATH"].split(":")[:2] == ["/somewhere/bin", "/mine"]
     assert "secret" not in variables.values()
-    assert "PYTHONPATH" not in variables
+    assert variables["PYTHONPATH"].endswith("/job_side/site")
     assert variables["AZUREML_RUN_ID"] == "variables_1_00000000"
 
 
