@@ -31,8 +31,11 @@ Ending = tuple[str, dict[str, Any] | None]
 def keep_files(workspace: LocalWorkspace, job: Job, attempt: int, stop: Callable[[], bool]) -> None:
     """Keep the outputs and logs of a job as artifacts of its run, until `stop` says to end.
 
-    Raises StorageFull when the disk has no room for them.
+    Nothing is kept of one that says so (history.output_collection=False); what it printed was
+    carried into its log already. Raises StorageFull when the disk has no room for them.
     """
+    if not job.collects_outputs:
+        return
 
     def keep(found: tuple[Path, Path]) -> None:
         if not stop():

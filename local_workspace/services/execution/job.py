@@ -119,6 +119,7 @@ class Job:
         variables: environment variables, those of the run before those of the environment.
         references: paths in datastores that are made available as files.
         watched_folders: folders of the run that become artifacts besides outputs and logs.
+        collects_outputs: whether what it leaves in its folders becomes artifacts at all.
         max_seconds: how long the run may run altogether; None without a limit.
     """
 
@@ -137,6 +138,7 @@ class Job:
     outputs: tuple[JobOutput, ...] = ()
     references: tuple[JobReference, ...] = ()
     watched_folders: tuple[str, ...] = ()
+    collects_outputs: bool = True
     max_seconds: int | None = None
 
     @property

@@ -153,6 +153,7 @@ def parse_job(
         ),
         references=parse_references(configuration.get("dataReferences") or {}),
         watched_folders=tuple(history.get("directoriesToWatch") or ()),
+        collects_outputs=history.get("outputCollection") is not False,
         max_seconds=configuration.get("maxRunDurationSeconds"),
     )
 
@@ -328,6 +329,8 @@ def _check_variables(variables: dict[str, Any]) -> None:
 
 
 def _check_history(history: dict[str, Any]) -> None:
+    for name in ("outputCollection", "snapshotProject"):
+        _check(history, name, bool, "true or false")
     _check(history, "directoriesToWatch", list, "a list")
     for folder in history.get("directoriesToWatch") or []:
         path = PurePosixPath(folder) if isinstance(folder, str) else None

@@ -236,3 +236,22 @@ def test_children_of_a_run_can_be_submitted(lab):
         assert wait_for(child) == "Completed"
     assert [run.id for run in parent.get_children()] == [child.id]
     assert child.parent.id == parent.id
+
+
+def test_a_run_that_collects_no_outputs_has_its_log_and_its_metrics(lab):
+    configuration = lab.configuration(
+        """
+        from azureml.core import Run
+        open("outputs/model.pkl", "w").write("weights")
+        open("logs/own.txt", "w").write("own")
+        Run.get_context().log("accuracy", 1)
+        print("it ran")
+        """
+    )
+    configuration.run_config.history.output_collection = False
+    run = lab.experiment().submit(configuration)
+    assert wait_for(run) == "Completed"
+    names = run.get_file_names()
+    assert "user_logs/std_log.txt" in names
+    assert not {"outputs/model.pkl", "logs/own.txt"} & set(names)
+    assert run.get_metrics() == {"accuracy": 1}
