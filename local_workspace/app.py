@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -31,7 +32,9 @@ from local_workspace.identity.authentication import (
     Send,
     refusal,
 )
-from local_workspace.service import Service, first_segment, owners, words_in_any_case
+from local_workspace.path_case import AnyCase
+from local_workspace.protocol import ApiVersions, RequestIds
+from local_workspace.service import Service, first_segment, owners
 from local_workspace.workspace import LocalWorkspace
 
 log = logging.getLogger(__name__)
@@ -84,33 +87,30 @@ class Application:
         running: Running = nullcontext,
     ) -> None:
         self.workspace = workspace
-        self._api: ASGIApp = Authentication(
-            create_api(workspace, services, running), workspace.tokens
-        )
-        self._words = words_in_any_case(services)
-        self._in_any_case: set[str] = set()
+        api = create_api(workspace, services, running)
+        paths = [route.path for route in iter_route_contexts(api.routes)]
+        self._api: ASGIApp = Authentication(AnyCase(ApiVersions(api), paths), workspace.tokens)
+        self._answer = RequestIds(self._dispatch)
         self._by_prefix: dict[str, ASGIApp] = {}
         # Whom everything else is for.
         self._rest = self._api
         for service in services:
             answers = service.application(workspace) if service.application else self._api
             self._by_prefix.update(dict.fromkeys(service.prefixes, answers))
-            if service.any_case:
-                self._in_any_case.update(service.prefixes)
             if service.application and not service.prefixes:
                 self._rest = answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the request to where its first path segment belongs."""
+        await self._answer(scope, receive, send)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._api(scope, receive, send)
             return
         if _head_bytes(scope) > MAX_HEAD:
             await refusal(HeadTooLarge(MAX_HEAD))(scope, receive, send)
             return
-        if first_segment(scope["path"]).lower() in self._in_any_case:
-            parts = scope["path"].split("/")
-            scope["path"] = "/".join(self._words.get(part.lower(), part) for part in parts)
         answers = self._for(scope)
         page = _page_for(scope["path"]) if scope["method"] == "GET" else None
         if page is not None and answers is self._api:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 
 from local_workspace.identity.authentication import ASGIApp
 from local_workspace.workspace import LocalWorkspace
@@ -34,7 +33,6 @@ class Service:
             answers instead of routes.
         prefixes: the first segments of paths that are this service's own. An `application` without
             any answers whatever no service owns.
-        any_case: whether paths with these prefixes do not depend on case, whosever routes they are.
         discovery: the names under which clients look for it, each with the path at which it is.
         prepare: makes, at every start, what a workspace needs of it and does not have yet.
         works: rows of the support matrix for one without routes: what works, and what it is on the
@@ -47,7 +45,6 @@ class Service:
     router: APIRouter | None = None
     application: Callable[[LocalWorkspace], ASGIApp] | None = None
     prefixes: tuple[str, ...] = ()
-    any_case: bool = False
     discovery: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[LocalWorkspace], None] = _needs_nothing
     works: tuple[Row, ...] = ()
@@ -78,21 +75,3 @@ def owners(services: tuple[Service, ...]) -> dict[str, Service]:
 def first_segment(path: str) -> str:
     """What stands between the first two slashes of a path; empty for "/"."""
     return path.split("/", 2)[1] if path.startswith("/") else ""
-
-
-def words_in_any_case(services: tuple[Service, ...]) -> dict[str, str]:
-    """The fixed words of paths that do not depend on case: in small letters -> as routes have them.
-
-    A name in such a path that is one of these words changes its case; names do not depend on it
-    either.
-    """
-    prefixes = {prefix for service in services if service.any_case for prefix in service.prefixes}
-    paths = [
-        route.path
-        for service in services
-        if service.router is not None
-        for route in service.router.routes
-        if isinstance(route, APIRoute) and first_segment(route.path) in prefixes
-    ]
-    words = (word for path in paths for word in path.split("/") if word and "{" not in word)
-    return {word.lower(): word for word in words}

@@ -5,7 +5,6 @@ Plain ASGI, because Starlette's BaseHTTPMiddleware would cost each request a tas
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -25,16 +24,6 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 OPEN_PATHS = frozenset({"/studio"})
 OPEN_PREFIXES = ("/health", "/metadata/", "/adfs/", "/msi/", "/discovery/", "/studio/")
 
-# The SDK writes the fixed words of a resource id in several spellings; routes know one.
-_FIXED_WORDS = re.compile(
-    r"/subscriptions/([^/]+)/resourceGroups/([^/]+)"
-    r"(/providers/Microsoft\.MachineLearningServices)/workspaces",
-    re.IGNORECASE,
-)
-_CANONICAL = (
-    r"/subscriptions/\1/resourceGroups/\2/providers/Microsoft.MachineLearningServices/workspaces"
-)
-
 
 class Authentication:
     """ASGI middleware: 401 without a valid token, else the principal in `scope["principal"]`."""
@@ -46,7 +35,6 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or answer it with 401 or 403."""
         if scope["type"] == "http":
-            scope["path"] = _FIXED_WORDS.sub(_CANONICAL, scope["path"])
             scope["principal"] = None
             path = scope["path"]
             if path not in OPEN_PATHS and not path.startswith(OPEN_PREFIXES):
@@ -81,5 +69,7 @@ class Authentication:
 
 def refusal(error: ServiceError) -> Response:
     """The response that carries `error`."""
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+    headers = {"x-ms-error-code": error.code}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(error_body(error), status_code=error.status, headers=headers)

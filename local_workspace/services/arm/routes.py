@@ -234,7 +234,6 @@ SERVICE = Service(
     title="Workspace (Azure Resource Manager)",
     router=router,
     prefixes=("providers", "rp", "subscriptions", "tenants"),
-    any_case=True,
     not_yet=(
         ("Workspace connections, private endpoints, role assignments", "`Workspace.*`"),
         ("SDK v2 and CLI v2", "`azure.ai.ml`"),

@@ -145,17 +145,20 @@ def update_compute(
     return row, _operation(session, row.name)
 
 
-def delete_compute(session: Session, name: str, action: str) -> ComputeOperationRow:
-    """Delete the cluster `name`; `action` is Azure's `underlyingResourceAction`.
+def delete_compute(session: Session, name: str, action: str) -> tuple[ComputeOperationRow, bool]:
+    """Delete the cluster `name`; the operation, and whether there was one.
 
-    Raises NotFound and BadRequest.
+    The SDK asks how far the deletion is even of what was gone before. `action` is Azure's
+    `underlyingResourceAction`. Raises BadRequest.
     """
-    row = get_compute(session, name)
+    row = find_compute(session, name)
+    if row is None:
+        return _operation(session, name), False
     if action.lower() != "delete":
         raise BadRequest(f"An {row.compute_type} target cannot be detached. Delete it instead.")
     session.delete(row)
     tell(session, ComputeChanged(row.key))
-    return _operation(session, row.name)
+    return _operation(session, row.name), True
 
 
 def get_operation(session: Session, operation_id: str) -> ComputeOperationRow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Depends
+from starlette.responses import Response
 
 from local_workspace.errors import NotFound
 from local_workspace.http import (
@@ -122,10 +123,10 @@ def delete_compute(
     underlyingResourceAction: str = "Delete",  # noqa: N803  (the name on the wire)
     workspace: LocalWorkspace = Depends(get_workspace),
 ) -> JSONResponse:
-    """Delete a cluster."""
+    """Delete a cluster; there may be none of that name."""
     with workspace.database.write() as session:
-        operation = records.delete_compute(session, name, underlyingResourceAction)
-    return JSONResponse(None, status_code=202, headers=_later(workspace, operation))
+        operation, was_there = records.delete_compute(session, name, underlyingResourceAction)
+    return Response(status_code=202 if was_there else 204, headers=_later(workspace, operation))
 
 
 @router.post(
@@ -135,7 +136,7 @@ def list_nodes(name: str, workspace: LocalWorkspace = Depends(get_workspace)) ->
     """List the nodes of a cluster, each with its state and its run."""
     with workspace.database.read() as session:
         row = records.get_compute(session, name)
-    return JSONResponse({"nodes": row.nodes})
+    return JSONResponse({"computeType": row.compute_type, "nodes": row.nodes})
 
 
 @router.get(

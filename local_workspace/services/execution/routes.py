@@ -73,10 +73,10 @@ def submit_local_run(
 
 
 @router.post("/runId/{run_id}/cancel", openapi_extra=sdk("Run.cancel"))
-def cancel(run_id: str, workspace: LocalWorkspace = Depends(get_workspace)) -> Response:
+def cancel(run_id: str, workspace: LocalWorkspace = Depends(get_workspace)) -> JSONResponse:
     """End a submitted run, wherever it is; a run that has ended stays as it ended."""
     cancel_run(workspace, run_id)
-    return Response(status_code=200)
+    return JSONResponse({"runId": run_id})
 
 
 @router.post("/startrun", openapi_extra=sdk("Experiment.submit with AML_FORCE_EXECUTE_WITH_ZIP"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from local_workspace.clock import iso, utc_now
@@ -52,6 +53,36 @@ def get_asset(session: Session, asset_id: str) -> AssetRow:
     if row is None:
         raise NotFound(f"Asset with id '{asset_id}' not found.", inner_code="AssetNotFound")
     return row
+
+
+def list_assets(
+    session: Session,
+    *,
+    name: str | None = None,
+    run_id: str | None = None,
+    tags: str | None = None,
+    properties: str | None = None,
+) -> list[AssetRow]:
+    """Assets, newest first; for `tags` and `properties` see `has_entries`."""
+    query = select(AssetRow).order_by(AssetRow.created.desc(), AssetRow.asset_id)
+    if name:
+        query = query.where(AssetRow.name == name)
+    if run_id:
+        query = query.where(AssetRow.run_id == run_id)
+    return [
+        row
+        for row in session.execute(query).scalars()
+        if has_entries(row.tags, tags) and has_entries(row.properties, properties)
+    ]
+
+
+def has_entries(present: dict[str, str | None], wanted: str | None) -> bool:
+    """Whether `present` has all of `wanted`, which is written `key,key=value`."""
+    for part in filter(None, (wanted or "").split(",")):
+        name, equals, value = part.partition("=")
+        if name not in present or (equals and present[name] != value):
+            return False
+    return True
 
 
 def artifact_place(artifact: Any) -> tuple[str, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
@@ -43,6 +44,47 @@ def create_asset(
         return JSONResponse(assets.asset_dto(assets.create_asset(session, body)))
 
 
+def _start(token: str | None) -> int:
+    """Where a page begins. Raises BadRequest."""
+    if token is not None and not (token.isascii() and token.isdigit()):
+        raise BadRequest(f"'{token}' is not a continuation token of such a list.")
+    return int(token or 0)
+
+
+def _next_link(workspace: LocalWorkspace, request: Request, following: int) -> str:
+    given = request.query_params.multi_items()
+    query = [(name, value) for name, value in given if name != "$skipToken"]
+    query.append(("$skipToken", str(following)))
+    # The SDK looks for the parameter as it is written here.
+    return f"{workspace.origin}{request.url.path}?{urlencode(query, safe='$')}"
+
+
+@router.get("/assets", openapi_extra=sdk("AssetsClient.list_assets"))
+def list_assets(
+    request: Request,
+    name: str | None = None,
+    tags: str | None = None,
+    properties: str | None = None,
+    run_id: str | None = Query(None, alias="runId"),
+    # The SDK's own spellings.
+    runid: str | None = None,
+    tag: str | None = None,
+    count: int = Query(_PAGE_SIZE, ge=1),
+    skip: str | None = Query(None, alias="$skipToken"),
+    workspace: LocalWorkspace = Depends(get_workspace),
+) -> JSONResponse:
+    """List assets, newest first: filtered, page by page."""
+    start = _start(skip)
+    with workspace.database.read() as session:
+        found = assets.list_assets(
+            session, name=name, run_id=run_id or runid, tags=tags or tag, properties=properties
+        )
+        page = [assets.asset_dto(row) for row in found[start : start + count]]
+    has_more = len(found) > start + count
+    next_link = _next_link(workspace, request, start + count) if has_more else None
+    return JSONResponse({"value": page, "nextLink": next_link})
+
+
 @router.get("/assets/{asset_id}", openapi_extra=sdk("Model.download, Model.get_sas_urls"))
 def get_asset(asset_id: str, workspace: LocalWorkspace = Depends(get_workspace)) -> JSONResponse:
     """Describe an asset."""
@@ -77,9 +119,7 @@ def list_models(
     workspace: LocalWorkspace = Depends(get_workspace),
 ) -> JSONResponse:
     """List versions of models, newest first: filtered, page by page."""
-    if skip is not None and not (skip.isascii() and skip.isdigit()):
-        raise BadRequest(f"'{skip}' is not a continuation token of a list of models.")
-    start = int(skip or 0)
+    start = _start(skip)
     with workspace.database.read() as session:
         rows, has_more = records.page_of_versions(
             session,
@@ -92,10 +132,7 @@ def list_models(
             matches=wire.matcher(tags, properties, dataset_id),
         )
         page = [wire.model_dto(row) for row in rows]
-    next_link = None
-    if has_more:
-        # The SDK takes nothing but this parameter out of it.
-        next_link = f"{workspace.origin}{request.url.path}?$skipToken={start + count}"
+    next_link = _next_link(workspace, request, start + count) if has_more else None
     return JSONResponse({"value": page, "continuationToken": None, "nextLink": next_link})
 
 

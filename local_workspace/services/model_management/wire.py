@@ -12,6 +12,7 @@ from local_workspace.errors import BadRequest
 from local_workspace.services.model_management.assets import (
     artifact_place,
     get_asset,
+    has_entries,
     text_or_none,
 )
 from local_workspace.services.model_management.records import add_version
@@ -150,16 +151,8 @@ def matcher(
         return None
 
     def matches(row: ModelVersionRow) -> bool:
-        if not _has(row.tags, tags) or not _has(row.properties, properties):
+        if not has_entries(row.tags, tags) or not has_entries(row.properties, properties):
             return False
         return not dataset_id or dataset_id in {one.get("id") for one in row.datasets}
 
     return matches
-
-
-def _has(present: dict[str, str | None], wanted: str | None) -> bool:
-    for part in filter(None, (wanted or "").split(",")):
-        name, equals, value = part.partition("=")
-        if name not in present or (equals and present[name] != value):
-            return False
-    return True

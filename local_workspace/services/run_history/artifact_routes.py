@@ -53,8 +53,6 @@ def create_artifacts(
 
 @router.get("/contentinfo", openapi_extra=sdk("mlflow.artifacts.download_artifacts"))
 @router.get("/contentinfo/{path:path}", openapi_extra=sdk("mlflow.artifacts.download_artifacts"))
-@router.get("/artifacturi", openapi_extra=sdk("mlflow.artifacts.download_artifacts"))
-@router.get("/artifacturi/{path:path}", openapi_extra=sdk("mlflow.artifacts.download_artifacts"))
 def content_of(
     path: str,
     container: str = Depends(_container),
@@ -62,6 +60,18 @@ def content_of(
 ) -> JSONResponse:
     """Give the address to download a file of a run from."""
     return JSONResponse(content_of_existing(workspace, RUN_ORIGIN, container, path))
+
+
+@router.get("/artifacturi", openapi_extra=sdk("RunArtifacts.get_sas_uri"))
+@router.get("/artifacturi/{path:path}", openapi_extra=sdk("RunArtifacts.get_sas_uri"))
+def address_of(
+    path: str,
+    container: str = Depends(_container),
+    workspace: LocalWorkspace = Depends(get_workspace),
+) -> JSONResponse:
+    """Give nothing but the address to download a file of a run from."""
+    content = content_of_existing(workspace, RUN_ORIGIN, container, path)
+    return JSONResponse(content["contentUri"])
 
 
 @router.get("/prefix/contentinfo", openapi_extra=sdk("mlflow.artifacts.download_artifacts"))

@@ -31,7 +31,7 @@ def get(local_workspace, path, token=None, **headers):
 
 
 def test_a_token_opens_and_nothing_else_does(local_workspace, issuer):
-    path = local_workspace.settings.scope
+    path = local_workspace.settings.scope + "?api-version=2021-04-01"
     token, _ = issuer.issue("https://localhost/")
     assert get(local_workspace, path, token).json()["name"] == "local-workspace"
 
@@ -81,7 +81,7 @@ def test_the_token_of_another_workspace_is_refused(local_workspace):
 
 def test_a_reader_reads_only(local_workspace, issuer):
     token, _ = issuer.issue("https://localhost/", role="Reader")
-    path = local_workspace.settings.scope
+    path = local_workspace.settings.scope + "?api-version=2021-04-01"
     assert get(local_workspace, path, token).status_code == 200
     refused = requests.patch(
         local_workspace.origin + path,

@@ -84,7 +84,7 @@ def test_all_processes_of_a_job_end(lab, tmp_path):
     wait_until(lambda: not any(is_alive(pid) for pid in pids))
 
 
-def test_in_the_queue_and_twice(lab):
+def test_in_the_queue_and_twice(lab, caller):
     gate = lab.gate()
     mpi = MpiConfiguration(node_count=2)
     first = lab.submit(GATE + "wait_for(sys.argv[1])", str(gate), distributed_job_config=mpi)
@@ -104,6 +104,8 @@ def test_in_the_queue_and_twice(lab):
     first.cancel()
     assert first.get_status() == "Completed"
     assert first.get_details()["status"] == "Completed"
+    execution = caller("/execution/v1.0{scope}/experiments/" + first.experiment.name)
+    assert execution("POST", f"/runId/{first.id}/cancel").json() == {"runId": first.id}
 
 
 def test_while_its_environment_is_built(lab):

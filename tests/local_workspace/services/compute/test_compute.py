@@ -26,7 +26,12 @@ def make(ws):
 @pytest.fixture
 def send(caller):
     """Requests that the SDK would not send."""
-    return caller("{scope}")
+    send = caller("{scope}")
+
+    def send_it(method, path, **options):
+        return send(method, path, params={"api-version": "2021-04-01"}, **options)
+
+    return send_it
 
 
 def cluster_body(**settings):
@@ -113,8 +118,21 @@ def test_delete(ws, make):
     with pytest.raises(ComputeTargetException, match="ComputeTargetNotFound"):
         ComputeTarget(ws, "short-lived")
     assert "short-lived" not in ws.compute_targets
-    with pytest.raises(ComputeTargetException, match="ComputeNotFound"):
-        cluster.delete()
+
+
+def test_nodes_are_listed_with_the_kind_of_their_compute(make, send):
+    make("listed-nodes")
+    answer = send("POST", "/computes/listed-nodes/listNodes").json()
+    assert answer == {"computeType": "AmlCompute", "nodes": []}
+
+
+def test_deleting_what_is_not_there_is_no_mistake(make, send):
+    cluster = make("gone-already")
+    cluster.delete()
+    cluster.delete()
+    cluster.wait_for_completion(is_delete_operation=True)
+    answer = send("DELETE", "/computes/never-was")
+    assert answer.status_code == 204 and answer.content == b""
 
 
 @pytest.mark.parametrize("name", ["a", "1st", "ends-", "under_score", "x" * 17, "spa ce"])

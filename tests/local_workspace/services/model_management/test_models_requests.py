@@ -71,8 +71,33 @@ def test_paths_that_leave_their_container(call):
     _refused(call("POST", "/assets", given), "'..'")
 
 
-def test_tokens_of_pages_that_are_none(call):
-    _refused(call("GET", "/models?$skipToken=%C2%B2"), "continuation token")
+@pytest.mark.parametrize("what", ["models", "assets"])
+def test_tokens_of_pages_that_are_none(call, what):
+    _refused(call("GET", f"/{what}?$skipToken=%C2%B2"), "continuation token")
+
+
+def test_assets_are_listed(call, caller, local_workspace):
+    made = []
+    for number in range(3):
+        given = {"name": "listed", "artifacts": [{"prefix": "LocalUpload/listed/x"}]}
+        given |= {"kvTags": {"number": str(number)}, "properties": {"even": str(number % 2 == 0)}}
+        made.insert(0, call("POST", "/assets", given | {"runid": f"run{number}"})[1])
+    call("POST", "/assets", {"name": "other", "artifacts": [{"prefix": "LocalUpload/listed/x"}]})
+
+    def listed(query):
+        status, body = call("GET", f"/assets?name=listed{query}")
+        assert status == 200
+        return body
+
+    assert listed("") == {"value": made, "nextLink": None}
+    assert listed("&runId=run1")["value"] == listed("&runid=run1")["value"] == [made[1]]
+    assert listed("&tags=number=2")["value"] == listed("&tag=number=2")["value"] == [made[0]]
+    assert listed("&properties=even=True")["value"] == [made[0], made[2]]
+    assert "other" in {one["name"] for one in call("GET", "/assets")[1]["value"]}
+    first = listed("&count=2")
+    assert first["value"] == made[:2]
+    rest = caller("")("GET", first["nextLink"].removeprefix(local_workspace.origin))
+    assert rest.json() == {"value": made[2:], "nextLink": None}
 
 
 def test_a_version_no_database_could_keep(ws, registered):

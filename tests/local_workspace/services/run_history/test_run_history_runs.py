@@ -246,3 +246,15 @@ def test_runs_outlive_the_server(local_workspace, experiment):
     assert found.get_status() == "Running"
     assert found.get_metrics() == {"kept": 1.5}
     found.complete()
+
+
+def test_the_address_of_a_file_alone_is_text(experiment, folder, call):
+    run = start(experiment)
+    (folder / "note.txt").write_text("words")
+    run.upload_file("note.txt", str(folder / "note.txt"))
+    for path in ("artifacturi?path=note.txt", "artifacturi/note.txt"):
+        answer = call("GET", f"/experiments/{experiment.name}/runs/{run.id}/artifacts/{path}")
+        address = answer.json()
+        assert isinstance(address, str)
+        assert requests.get(address, headers={"x-ms-version": "2020-04-08"}).text == "words"
+    run.complete()
