@@ -113,7 +113,7 @@ def _beside_azurite(server: LocalWorkspaceServer, source: Path, folder: Path) ->
 
 def _blob_address(server: LocalWorkspaceServer) -> str:
     account, port = server.settings.storage_account, server.settings.port
-    return f"https://{account}.blob.x@localhost:{port}"
+    return f"https://{account}.blob.core.x@localhost:{port}"
 
 
 @contextmanager

@@ -60,9 +60,9 @@ class LocalWorkspace:
 
         Clients build `https://{account}.blob.{suffix}/{container}`: everything before the `@` is
         the userinfo part of a URL, so that the connection goes to localhost without any name to
-        resolve.
+        resolve. azure-storage-blob finds the account before `.blob.core.`.
         """
-        return f"x@localhost:{self.port}"
+        return f"core.x@localhost:{self.port}"
 
     @property
     def discovery_url(self) -> str:

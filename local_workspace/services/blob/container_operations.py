@@ -157,4 +157,4 @@ def _includes_metadata(request: Request) -> bool:
 
 
 def _endpoint(request: Request) -> str:
-    return f"{request.scheme}://{request.account}.blob.x@{request.header('host')}/"
+    return f"{request.scheme}://{request.account}.blob.core.x@{request.header('host')}/"

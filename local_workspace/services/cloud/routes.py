@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import os
-from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -133,12 +132,11 @@ def _token(workspace: LocalWorkspace, secret: str, parameters: Any) -> JSONRespo
     if not resource:
         raise BadRequest("The parameter 'resource' is missing: which service is the token for?")
     token, expires = workspace.tokens.issue(resource)
-    # The 2017-09-01 version of this protocol writes dates, not seconds.
-    expires_on = datetime.fromtimestamp(expires, timezone.utc).strftime("%m/%d/%Y %H:%M:%S +00:00")
     return JSONResponse(
         {
             "access_token": token,
-            "expires_on": expires_on,
+            # Seconds since 1970: newer versions of azure-identity read no dates.
+            "expires_on": str(expires),
             "resource": resource,
             "token_type": "Bearer",
             "client_id": workspace.settings.client_id,

@@ -18,8 +18,9 @@ NO_FILE_SHARES = (
 )
 
 _NAME = re.compile(r"[a-z0-9_]{1,255}")
-# The suffix under which the blobs of a local workspace are reached; the port is of any start.
-_LOCAL_ENDPOINT = re.compile(r"(x@)?(localhost|127\.0\.0\.1)(:\d+)?")
+# The suffix under which the blobs of a local workspace are reached, as any version of it wrote
+# them; the port is of any start.
+_LOCAL_ENDPOINT = re.compile(r"((core\.)?x@)?(localhost|127\.0\.0\.1)(:\d+)?")
 
 
 def datastore_of(body: Any, name: str | None = None) -> DatastoreRow:

@@ -121,6 +121,8 @@ def test_managed_identity_needs_its_secret(local_workspace):
     assert claims["tid"] == local_workspace.settings.tenant_id
     assert 0 < claims["exp"] - claims["iat"] <= 24 * 3600
 
+    assert token["expires_on"] == str(claims["exp"])
+
     wrong = requests.get(address, params=question, headers={"secret": "guess"}, timeout=10)
     assert wrong.status_code == 403 and "MSI_SECRET" in wrong.json()["error"]["message"]
     assert requests.get(address, params=question, timeout=10).status_code == 403
@@ -221,3 +223,19 @@ def test_an_interactive_sign_in_uses_the_managed_identity(local_workspace, tmp_p
     auth = f"authentication.InteractiveLoginAuthentication({options})"
     result = sign_in_alone(local_workspace, tmp_path, auth)
     assert result.stdout.strip() == "signed in", result.stderr
+
+
+@pytest.mark.parametrize("credential", ["DefaultAzureCredential", "ManagedIdentityCredential"])
+def test_azure_identity_signs_in(local_workspace, credential):
+    code = (
+        "import azure.identity, jwt, sys\n"
+        f"token = azure.identity.{credential}().get_token('https://storage.example/.default')\n"
+        "claims = jwt.decode(token.token, options={'verify_signature': False})\n"
+        "assert claims['aud'] == 'https://storage.example', claims\n"
+        "assert claims['exp'] == token.expires_on\n"
+    )
+    environment = {**local_workspace.env, "PATH": ""}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, text=True, capture_output=True, check=False
+    )
+    assert result.returncode == 0, result.stderr

@@ -40,7 +40,7 @@ class BlobServer:
 
     def account_url(self, account: str) -> str:
         """The URL of an account, with its name in the userinfo part."""
-        return f"https://{account}.blob.x@localhost:{self.port}"
+        return f"https://{account}.blob.core.x@localhost:{self.port}"
 
     def client(self, account: str = "first", sas: str = "", key: str = "", **options):
         """The public client for an account, with its key unless a SAS or another key is given."""

@@ -72,7 +72,7 @@ def test_what_azure_makes(ws, local_workspace, account, key):
     assert default.datastore_type == "AzureBlob"
     assert default.container_name == f"azureml-blobstore-{workspace_id}"
     assert (default.account_name, default.account_key) == (account, key)
-    assert default.endpoint == f"x@localhost:{local_workspace.settings.port}"
+    assert default.endpoint == f"core.x@localhost:{local_workspace.settings.port}"
     assert default.protocol == "https"
     artifacts = Datastore.get(ws, "workspaceartifactstore")
     assert artifacts.container_name == "azureml"

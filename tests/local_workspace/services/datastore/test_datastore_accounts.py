@@ -56,14 +56,15 @@ def test_two_accounts_and_their_keys_are_told_apart(tmp_path):
     workspace.close()
 
 
-def test_the_endpoint_follows_the_port(tmp_path):
+@pytest.mark.parametrize("suffix", ["core.x@", "x@", ""])
+def test_the_endpoint_follows_the_port_and_the_version(tmp_path, suffix):
     settings = Settings()
     workspace = LocalWorkspace(Paths(tmp_path), settings, port=1111)
     records.ensure_default_datastores(workspace)
     body = blob_store_body(
         "kept",
         settings.storage_account,
-        endpoint="x@localhost:1111",
+        endpoint=f"{suffix}localhost:1111",
         accountKey=settings.storage_key,
     )
     with workspace.database.write() as session:
@@ -77,6 +78,6 @@ def test_the_endpoint_follows_the_port(tmp_path):
         assert len(records.list_datastores(session)) == 5
     for row in rows:
         section = datastore_dto(moved, row, include_secret=True)["azureStorageSection"]
-        assert section["endpoint"] == "x@localhost:2222"
+        assert section["endpoint"] == "core.x@localhost:2222"
         assert section["accountKey"] == settings.storage_key
     moved.close()
