@@ -18,6 +18,11 @@ uri_folder, mltable) instead of datasets; upload by creating a Data asset from a
 """
 
 # %% Sign in: .env first, because the SDK reads its cloud settings when it is imported
+from importlib.util import find_spec
+
+if not (find_spec("azureml") and find_spec("dotenv")):
+    raise SystemExit("This Python lacks the SDK: type `python run.py 01`, which brings its own.")
+
 from dotenv import load_dotenv
 
 load_dotenv(override=True)  # override: .env decides which workspace, not the shell (default False)

@@ -19,6 +19,11 @@ In SDK v2: entities.AmlCompute and ml_client.compute.begin_create_or_update.
 """
 
 # %% Sign in
+from importlib.util import find_spec
+
+if not (find_spec("azureml") and find_spec("dotenv")):
+    raise SystemExit("This Python lacks the SDK: type `python run.py 02`, which brings its own.")
+
 from dotenv import load_dotenv
 
 load_dotenv(override=True)

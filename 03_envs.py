@@ -19,6 +19,11 @@ In SDK v2: entities.Environment(image=..., conda_file=...).
 """
 
 # %% Sign in
+from importlib.util import find_spec
+
+if not (find_spec("azureml") and find_spec("dotenv")):
+    raise SystemExit("This Python lacks the SDK: type `python run.py 03`, which brings its own.")
+
 from dotenv import load_dotenv
 
 load_dotenv(override=True)

@@ -19,6 +19,11 @@ In SDK v2: command(...) and ml_client.jobs.create_or_update; logging is MLflow's
 """
 
 # %% Sign in
+from importlib.util import find_spec
+
+if not (find_spec("azureml") and find_spec("dotenv")):
+    raise SystemExit("This Python lacks the SDK: type `python run.py 04`, which brings its own.")
+
 from dotenv import load_dotenv
 
 load_dotenv(override=True)

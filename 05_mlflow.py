@@ -18,6 +18,11 @@ In SDK v2: the same code; v2 has no logging of its own.
 """
 
 # %% Sign in, and point MLflow to the workspace
+from importlib.util import find_spec
+
+if not (find_spec("azureml") and find_spec("dotenv")):
+    raise SystemExit("This Python lacks the SDK: type `python run.py 05`, which brings its own.")
+
 from dotenv import load_dotenv
 
 load_dotenv(override=True)

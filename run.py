@@ -2,8 +2,10 @@
 """The two commands: set everything up and run the lessons, or the tests.
 
     python run.py                     set up if needed, then run lessons 01-15 in order
-    python run.py 04 06               only these
+    python run.py 04                  only this one; its output is shown as it comes
+    python run.py 04 06               only these; --show shows their output
     python run.py --list              the lessons: number, title, what they need, seconds last time
+    python run.py cancel RUN_ID ...   cancel jobs that a lesson has submitted
     python run.py setup               only set up
     python run.py test [pytest args]  set up, then the tests
 
@@ -20,11 +22,12 @@ if sys.version_info < (3, 8):
         "run.py needs a Python 3.8 or later to start; this is {}.".format(sys.version.split()[0])
     )
 
-from lesson_runner.command_line import WrongUse, chosen, listing, parse
+from lesson_runner.command_line import WrongUse, agrees, chosen, lacks, listing, parse, with_needed
 from lesson_runner.lessons import Record, find_lessons
 from lesson_runner.set_up import Environment, SetupError, clean_environment
 
 ROOT = Path(__file__).resolve().parent
+COMMANDS = ("setup", "test", "cancel")
 # Two workers: each has a local workspace of its own; a module's tests stay together.
 TEST_WORKERS = ["-n", "2", "--no-loadscope-reorder"]
 
@@ -34,7 +37,7 @@ def main(arguments):
     if os.name == "nt":
         print("On Windows, run this inside WSL: see README.md.", file=sys.stderr)
         return 2
-    command = arguments[0] if arguments and arguments[0] in ("setup", "test") else "lessons"
+    command = arguments[0] if arguments and arguments[0] in COMMANDS else "lessons"
     if command == "setup" and len(arguments) > 1:
         print("`python run.py setup` takes nothing more.", file=sys.stderr)
         return 2
@@ -42,14 +45,24 @@ def main(arguments):
         # What can be said without the environment is said before minutes go into making it.
         options = parse(arguments)
         lessons = find_lessons(ROOT)
+        record = Record.load(ROOT / "outputs" / "lessons.json")
         if options.list:
-            print(listing(lessons, Record.load(ROOT / "outputs" / "lessons.json")))
+            print(listing(lessons, record))
             return 0
         try:
-            chosen(options.numbers, lessons)
+            asked_for = chosen(options.numbers, lessons)
         except WrongUse as error:
             print(error, file=sys.stderr)
             return 2
+        if not (record.done or options.needed or options.force):
+            # No lesson has run in any workspace: what is needed is missing in this one, too.
+            first = [item for item in with_needed(asked_for, lessons, ()) if item not in asked_for]
+            if first and not agrees(first):
+                lesson = next(item for item in asked_for if item.needs)
+                print(lacks(lesson, list(lesson.needs), lessons), file=sys.stderr)
+                return 2
+            if first:
+                arguments = ["--needed", *arguments]
     environment = Environment(ROOT)
     try:
         python = environment.ensure()

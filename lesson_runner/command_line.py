@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from typing import Collection
 
 from lesson_runner.lessons import Lesson, Record
 
@@ -10,9 +12,11 @@ DESCRIPTION = """\
 Run the lessons in order, or only those named.
 
   python run.py                     set up if needed, then run every lesson
-  python run.py 04 06               only these
+  python run.py 04                  only this one; its output is shown as it comes
+  python run.py 04 06               only these; --show shows their output
   python run.py --list              the lessons: number, title, what they need, seconds last time
   python run.py setup               only set up
+  python run.py cancel RUN_ID ...   cancel jobs that a lesson has submitted
   python run.py test [pytest args]  set up, then the tests
 """
 
@@ -22,7 +26,7 @@ class WrongUse(Exception):
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """`numbers`, `list` and `force` from the command line; exits with code 2 on anything else."""
+    """The options and the `numbers` of lessons; exits with code 2 on anything else."""
     parser = argparse.ArgumentParser(
         prog="python run.py",
         description=DESCRIPTION,
@@ -31,6 +35,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("numbers", nargs="*", metavar="NN", help="numbers of lessons, such as 04")
     parser.add_argument("--list", action="store_true", help="list the lessons and run none")
+    parser.add_argument(
+        "--show", action="store_true", help="show what the lessons print, also when they are many"
+    )
+    parser.add_argument(
+        "--needed", action="store_true", help="run first what they need and has not run here"
+    )
     parser.add_argument(
         "--force", action="store_true", help="run also when a needed lesson has not run here"
     )
@@ -50,6 +60,47 @@ def chosen(numbers: list[str], lessons: dict[str, Lesson]) -> list[Lesson]:
     if not wanted:
         raise WrongUse("There are no lessons here (files named NN_title.py beside run.py).")
     return [lessons[number] for number in dict.fromkeys(wanted)]
+
+
+def with_needed(
+    to_run: list[Lesson], lessons: dict[str, Lesson], done: Collection[str]
+) -> list[Lesson]:
+    """`to_run`, and before each what it needs, and that needs in turn, and is not `done`."""
+    ordered: dict[str, Lesson] = {}
+
+    def add(lesson: Lesson) -> None:
+        for number in lesson.needs:
+            if number in lessons and number not in done and number not in ordered:
+                add(lessons[number])
+        ordered[lesson.number] = lesson
+
+    for lesson in to_run:
+        add(lesson)
+    return list(ordered.values())
+
+
+def lacks(lesson: Lesson, missing: list[str], lessons: dict[str, Lesson]) -> str:
+    """A sentence on what has not run yet, and what to type."""
+    made_by = ", ".join(
+        f"{number} ({lessons[number].title})" if number in lessons else number for number in missing
+    )
+    return (
+        f"Lesson {lesson.number} uses what lesson {made_by} makes, which has not run in this "
+        f"workspace. Run `python run.py --needed {lesson.number}`, which runs that first; or add "
+        "--force if it is there by other means, such as a colleague's run."
+    )
+
+
+def agrees(lessons: list[Lesson]) -> bool:
+    """Ask whether to run these first; False without a person to ask."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    titles = "".join(f"  {lesson.number}  {lesson.title}\n" for lesson in lessons)
+    try:
+        answer = input(f"What is asked for needs first:\n{titles}Run these, too? [Y/n] ")
+    except EOFError:
+        return False
+    return answer.strip().lower() in ("", "y", "yes")
 
 
 def listing(lessons: dict[str, Lesson], record: Record) -> str:

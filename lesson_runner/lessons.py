@@ -88,9 +88,13 @@ class Record:
             return cls(path)
         return cls(path, done, seconds)
 
+    def of(self, workspace: str) -> list[str]:
+        """The numbers of the lessons that ran in `workspace`."""
+        return self.done.get(workspace, [])
+
     def missing(self, workspace: str, lesson: Lesson, running: list[str]) -> list[str]:
         """The lessons that `lesson` needs and that neither ran in `workspace` nor run before it."""
-        done = self.done.get(workspace, [])
+        done = self.of(workspace)
         earlier = running[: running.index(lesson.number)]
         return [number for number in lesson.needs if number not in done and number not in earlier]
 

@@ -1,10 +1,15 @@
 """Running lessons: order, needs, logs, exit codes."""
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
+
+from lesson_runner.command_line import agrees
+from lesson_runner.display import Display
 
 
 def test_lessons_run_in_order_and_are_recorded(collection, capsys):
@@ -36,9 +41,115 @@ def test_what_is_missing_is_named(collection, capsys):
     collection.lesson("04", needs="01")
     assert collection.run("4") == 2
     said = capsys.readouterr().err
-    assert "lesson 01 (Data)" in said and "python run.py 01 04" in said
+    assert "lesson 01 (Data)" in said and "`python run.py --needed 04`" in said
     assert collection.run("--force", "04") == 0
     assert collection.run("01", "04") == 0
+
+
+def test_what_is_needed_runs_first_when_asked_for_or_agreed_to(collection, capsys, monkeypatch):
+    collection.azure()
+    collection.lesson("01", "print('data made')")
+    collection.lesson("03", needs="01")
+    collection.lesson("04", "print('jobs run')", needs="01, 03")
+    monkeypatch.setattr("lesson_runner.__main__.agrees", lambda first: len(first) != 2)
+    assert collection.run("04") == 2
+    assert not (collection.folder / "outputs/lessons.json").exists()
+    assert collection.run("--needed", "04") == 0
+    printed = capsys.readouterr().out
+    assert "jobs run" in printed and "data made" not in printed
+
+    collection.azure(workspace_name="another")
+    assert collection.run("03") == 0
+    record = json.loads((collection.folder / "outputs/lessons.json").read_text())
+    assert record["done"]["s/g/another"] == ["01", "03"]
+
+
+def test_a_person_is_asked_and_a_pipe_is_not(monkeypatch):
+    def terminal(answer, is_one=True):
+        monkeypatch.setattr("sys.stdin.isatty", lambda: is_one, raising=False)
+        monkeypatch.setattr("sys.stdout.isatty", lambda: is_one, raising=False)
+        monkeypatch.setattr("builtins.input", lambda question: answer)
+        return agrees([])
+
+    assert terminal("") and terminal("Yes") and not terminal("n")
+    assert not terminal("y", is_one=False)
+
+
+LEFT_OVER = "{'infer_column_types': 'False', 'activity': 'download'}"
+
+
+def test_one_lesson_is_shown_as_it_runs_and_a_tour_is_not(collection, capsys):
+    collection.azure()
+    collection.lesson("01", f"print('rows read'); print({LEFT_OVER!r}); print('end', end='')")
+    collection.lesson("02", "print('cluster made')")
+    assert collection.run("01") == 0
+    printed = capsys.readouterr().out
+    assert "rows read\nend\n" in printed and "infer_column_types" not in printed
+    log = (collection.folder / "outputs/logs/01.log").read_text()
+    assert log == f"rows read\n{LEFT_OVER}\nend"
+    assert collection.run() == 0
+    assert "cluster made" not in capsys.readouterr().out
+    assert collection.run("--show") == 0
+    printed = capsys.readouterr().out
+    assert "rows read" in printed and "cluster made" in printed
+
+
+def test_output_is_passed_on_before_its_line_has_ended():
+    shown = []
+    display = Display(shown.append)
+    display.feed(b"Waiting.")
+    display.feed(b".\n{'infer_col")
+    assert "".join(shown) == "Waiting..\n"
+    display.feed(b"umn_types': 'False'}\n{'a")
+    display.feed(b"': 1}\nM\xc3")
+    assert "".join(shown) == "Waiting..\n{'a': 1}\n"
+    display.feed(b"\xa9thode")
+    display.close()
+    assert "".join(shown) == "Waiting..\n{'a': 1}\nMéthode\n"
+
+
+def test_a_process_that_a_lesson_leaves_behind_is_not_waited_for(collection):
+    collection.azure()
+    left = "import subprocess; print(subprocess.Popen(['sleep', '600']).pid)"
+    collection.lesson("01", left)
+    try:
+        assert collection.run("01") == 0
+    finally:
+        os.kill(int((collection.folder / "outputs/logs/01.log").read_text()), signal.SIGKILL)
+
+
+INTERRUPTED = """
+import os, signal
+os.kill(os.getppid(), signal.SIGINT)
+try:
+    signal.pause()
+except KeyboardInterrupt:
+    print('run ended')
+"""
+
+
+@pytest.mark.parametrize(
+    ("jobs", "said"),
+    [
+        (["a_1", "b_2"], "python run.py cancel a_1 b_2\n"),
+        ([], "No job that it submitted goes on"),
+        (None, "could not be asked"),
+    ],
+)
+def test_an_interrupted_lesson_ends_and_what_goes_on_is_said(
+    collection, capsys, monkeypatch, jobs, said
+):
+    collection.azure()
+    collection.lesson("01", INTERRUPTED)
+    monkeypatch.setattr("lesson_runner.__main__._ask_for_jobs", lambda *_: jobs)
+    assert collection.run() == 130
+    assert said in capsys.readouterr().out
+    assert not (collection.folder / "outputs/lessons.json").exists()
+
+
+def test_cancel_needs_an_id(collection, capsys):
+    assert collection.run("cancel") == 2
+    assert "python run.py cancel RUN_ID" in capsys.readouterr().err
 
 
 def test_what_ran_in_another_workspace_does_not_count(collection):

@@ -281,6 +281,9 @@ def test_wrong_use_is_said_before_anything_is_made(clone):
     assert "There is no lesson 77. There are: 01." in unknown.stderr
     assert run(clone, "--dance").returncode == 2
     assert run(clone, "setup", "now").returncode == 2
+    (clone / "04_jobs.py").write_text('"""Jobs.\n\nNeeds: 01\n"""\n')
+    early = run(clone, "04")
+    assert early.returncode == 2 and "python run.py --needed 04" in early.stderr
     shown = run(clone, "--list")
     assert shown.returncode == 0 and "Data: where it lies" in shown.stdout
     assert "run.py test" in run(clone, "--help").stdout

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 
 import pytest
 from repository import LESSONS, find_lesson
@@ -34,10 +36,21 @@ def test_docstring_says_what_a_reader_must_know(tree):
 
 def test_env_is_loaded_before_the_sdk_is_imported(tree):
     """The SDK reads its cloud settings at import, and .env decides, not the shell."""
-    statements = [node for node in tree.body[1:] if not isinstance(node, ast.ImportFrom)]
-    assert ast.unparse(tree.body[1]) == "from dotenv import load_dotenv"
-    assert ast.unparse(statements[0]) == "load_dotenv(override=True)"
-    assert tree.body.index(statements[0]) == 2
+    check, stop, imported, loaded, *_ = tree.body[1:]
+    assert ast.unparse(check) == "from importlib.util import find_spec"
+    assert isinstance(stop, ast.If)
+    assert ast.unparse(imported) == "from dotenv import load_dotenv"
+    assert ast.unparse(loaded) == "load_dotenv(override=True)"
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_python_without_the_sdk_is_told_what_to_type(lesson):
+    path = find_lesson(lesson)
+    # -S: no site-packages, as a Python that has only its own library.
+    bare = [sys.executable, "-S", path.name]
+    done = subprocess.run(bare, cwd=path.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"`python run.py {path.name[:2]}`" in done.stderr
 
 
 def test_no_machinery(tree):

@@ -122,7 +122,7 @@ def test_a_value_that_is_too_long(vault, ws):
         ("PUT", "/secrets", {"name": "a", "value": 1}, "must have a 'value' that is text"),
         ("PUT", "/secrets", {"name": 1, "value": "b"}, "1 cannot be the name"),
         ("PUT", "/secrets", {"value": "b"}, "None cannot be the name"),
-        ("PUT", "/secrets", {"name": "a", "value": "\ud800"}, "halves of characters"),
+        ("PUT", "/secrets", {"name": "a", "value": "\ud800"}, "half of a character"),
         ("PUT", "/secrets", {"name": "a", "value": "b", "contentType": 3}, "'contentType'"),
         ("PUT", "/secrets", {"name": "a", "value": "b", "contentType": "x" * 256}, "'contentType'"),
         ("PUT", "/secrets", {"name": "a", "value": "b", "contentType": "\0"}, "'contentType'"),
