@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
+from azureml._restclient.exceptions import ServiceException  # the SDK exports it nowhere else
 from azureml.core import Experiment, Run, Workspace
 from azureml.exceptions import AzureMLException
 
@@ -46,7 +47,7 @@ def cancel(workspace: Workspace, run_ids: list[str]) -> int:
             else:
                 run.cancel()
                 print(f"{run_id} is being cancelled.")
-        except AzureMLException as error:
+        except (AzureMLException, ServiceException) as error:
             print(f"{run_id} cannot be cancelled: {error.message}", file=sys.stderr)
             code = 1
     return code
