@@ -6,6 +6,8 @@
     python run.py 04 06               only these; --show shows their output
     python run.py --list              the lessons: number, title, what they need, seconds last time
     python run.py cancel RUN_ID ...   cancel jobs that a lesson has submitted
+    python run.py workspace COMMAND   the local workspace: open, start, stop, status, logs, reset,
+                                      env, config
     python run.py setup               only set up
     python run.py test [pytest args]  set up, then the tests
 
@@ -13,6 +15,7 @@ Any Python from 3.8 on can start this file; it needs nothing but the standard li
 Python 3.10, makes `.venv` from requirements.txt, and goes on inside of it.
 """
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -27,7 +30,7 @@ from lesson_runner.lessons import Record, find_lessons
 from lesson_runner.set_up import Environment, SetupError, clean_environment
 
 ROOT = Path(__file__).resolve().parent
-COMMANDS = ("setup", "test", "cancel")
+COMMANDS = ("setup", "test", "cancel", "workspace")
 # Two workers: each has a local workspace of its own; a module's tests stay together.
 TEST_WORKERS = ["-n", "2", "--no-loadscope-reorder"]
 
@@ -65,7 +68,9 @@ def main(arguments):
                 arguments = ["--needed", *arguments]
     environment = Environment(ROOT)
     try:
-        python = environment.ensure()
+        # What `workspace env` and `config` print goes to a file: nothing else may stand there.
+        with contextlib.redirect_stdout(sys.stderr if command == "workspace" else sys.stdout):
+            python = environment.ensure()
     except SetupError as error:
         print("\n" + str(error), file=sys.stderr)
         return 1
@@ -74,7 +79,20 @@ def main(arguments):
         return 0
     if command == "test":
         return run_tests(python, arguments[1:])
+    if command == "workspace":
+        return replace_process(python, ["-m", "local_workspace", *from_here(arguments[1:])])
     return replace_process(python, ["-m", "lesson_runner", *arguments])
+
+
+def from_here(arguments):
+    """The arguments with a whole --root: the command runs in another folder than it is typed in."""
+    whole = list(arguments)
+    for place, argument in enumerate(whole):
+        if argument.startswith("--root="):
+            whole[place] = "--root=" + os.path.abspath(os.path.expanduser(argument[7:]))
+        elif place and whole[place - 1] == "--root":
+            whole[place] = os.path.abspath(os.path.expanduser(argument))
+    return whole
 
 
 def run_tests(python, arguments):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def main(arguments: list[str], folder: Path = ROOT) -> int:
             print(listing(lessons, record))
             return 0
         asked_for = chosen(options.numbers, lessons)
+        _check_outputs(folder / "outputs" / "logs")
         destination = find_destination(folder)
         to_run = _all_to_run(asked_for, lessons, options, record.of(destination.key))
         if not options.force:
@@ -80,6 +82,19 @@ def _all_to_run(
     return together if wanted else asked_for
 
 
+def _check_outputs(logs: Path) -> None:
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+        probe = logs / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise WrongUse(
+            f"{error.filename} cannot be written ({error.strerror}). Change its permissions, or "
+            "move it away."
+        ) from error
+
+
 def _check_needs(
     to_run: list[Lesson], lessons: dict[str, Lesson], record: Record, destination: Destination
 ) -> None:
@@ -101,7 +116,6 @@ def _run_all(
     table = Table("Lesson", "Title", "Result", "Seconds")
     code = 0
     remaining = list(to_run)
-    (folder / "outputs" / "logs").mkdir(parents=True, exist_ok=True)
     while remaining and code == 0:
         lesson = remaining[0]
         log = folder / "outputs" / "logs" / f"{lesson.number}.log"
@@ -134,7 +148,7 @@ def _run_all(
     if destination.is_local:
         console.print(
             f"The workspace goes on running at {destination.origin}. "
-            "To end it: .venv/bin/python -m local_workspace stop"
+            "To end it: python run.py workspace stop"
         )
     if code != 0:
         rest = " ".join(lesson.number for lesson in remaining)

@@ -15,6 +15,8 @@ Run the lessons in order, or only those named.
   python run.py 04                  only this one; its output is shown as it comes
   python run.py 04 06               only these; --show shows their output
   python run.py --list              the lessons: number, title, what they need, seconds last time
+  python run.py workspace COMMAND   the local workspace: open, start, stop, status, logs, reset,
+                                    env, config
   python run.py setup               only set up
   python run.py cancel RUN_ID ...   cancel jobs that a lesson has submitted
   python run.py test [pytest args]  set up, then the tests

@@ -17,6 +17,9 @@ from local_workspace.paths import DEFAULT_ROOT, Paths
 from local_workspace.settings import Settings
 
 OURS = "# Written by run.py for the local workspace; kept up to date as long as this line stands.\n"
+SERVICE_PRINCIPAL = tuple(
+    f"AZUREML_SERVICE_PRINCIPAL_{part}" for part in ("TENANT_ID", "ID", "PASSWORD")
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def find_destination(folder: Path) -> Destination:
     file is missing or broken, and ProcessError when the local workspace cannot be started.
     """
     config_file, env_file = find_config(folder), folder / ".env"
-    ours = env_file.exists() and _is_ours(env_file)
+    ours = env_file.is_file() and _is_ours(env_file)
     if config_file is None:
         if env_file.exists() and not ours:
             raise WrongUse(
@@ -62,6 +65,12 @@ def find_destination(folder: Path) -> Destination:
     variables = read_env(env_file)
     if urlsplit(variables.get("ARM_CLOUD_METADATA_URL", "")).hostname in ("localhost", "127.0.0.1"):
         return _other(config_file, config, variables)
+    principal = [name for name in SERVICE_PRINCIPAL if {**os.environ, **variables}.get(name)]
+    if principal and len(principal) < len(SERVICE_PRINCIPAL):
+        lacking = ", ".join(name for name in SERVICE_PRINCIPAL if name not in principal)
+        raise WrongUse(
+            f".env: a service principal needs {lacking} as well. Set all three of it, or none."
+        )
     missing = unfilled(variables)
     if missing:
         raise WrongUse(f".env: fill in {', '.join(missing)}, or begin the line with #.")
@@ -97,6 +106,8 @@ def _own(folder: Path, config_file: Path | None) -> Destination:
         raise WrongUse(str(error)) from error
     env_file = folder / ".env"
     if not env_file.exists() or env_file.read_text(encoding="utf-8") != lines:
+        if env_file.exists():
+            print("The local workspace has changed (its port or its secrets): wrote .env anew.")
         # Port and secrets change when the workspace moves or is made anew.
         env_file.touch(mode=0o600)
         env_file.write_text(lines, encoding="utf-8")
@@ -111,13 +122,13 @@ def _other(
     # `python -m local_workspace env` names the certificate authority below the root.
     paths = Paths(Path(variables.get("REQUESTS_CA_BUNDLE", "")).parent.parent)
     renew = (
-        f"Write it anew with `.venv/bin/python -m local_workspace env --root {paths.root} > .env`, "
+        f"Write it anew with `{paths.command('env')} > .env`, "
         f"or move .env and {config_file.name} away and run this again."
     )
     if not paths.settings.exists():
         raise WrongUse(
             f".env leads to a local workspace in {paths.root}, and there is none. Start it with "
-            f"`.venv/bin/python -m local_workspace start --root {paths.root}`, or move .env and "
+            f"`{paths.command('start')}`, or move .env and "
             f"{config_file.name} away and run this again."
         )
     settings = Settings.load(paths.settings)

@@ -72,6 +72,8 @@ def read_env(path: Path) -> dict[str, str]:
 
     Raises WrongUse, naming the line, when a line is no `NAME=value`.
     """
+    if not path.is_file():
+        raise WrongUse(f"{path} is a folder, and must be a file. Move it away.")
     variables = {}
     with path.open(encoding="utf-8") as file:
         try:
@@ -95,6 +97,8 @@ def unfilled(values: Mapping[str, str]) -> list[str]:
 
 
 def _text(path: Path) -> str:
+    if not path.is_file():
+        raise WrongUse(f"{path} is a folder, and must be a file. Move it away.")
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

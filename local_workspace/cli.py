@@ -34,7 +34,7 @@ _ROOT = Path(DEFAULT_ROOT)
 def main() -> None:
     """Run the command line; a known failure is one sentence and exit code 1."""
     try:
-        app()
+        app(prog_name="python run.py workspace")
     except (ProcessError, RootError, BrokenSettings) as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
@@ -53,7 +53,7 @@ def _settings(paths: Paths) -> Settings:
     except FileNotFoundError:
         raise ProcessError(
             f"There is no local workspace in {paths.root}. "
-            "Make one with `python -m local_workspace start`."
+            f"Make one with `{paths.command('start')}`."
         ) from None
 
 
@@ -81,7 +81,7 @@ def start(
     state, started = process.start(paths, port)
     verb = "is running" if started else "was running already"
     print(f"The local workspace {verb} at https://localhost:{state.port} (process {state.pid}).")
-    print("`python -m local_workspace open` shows its web pages.")
+    print(f"`{paths.command('open')}` shows its web pages.")
 
 
 @app.command()
@@ -144,14 +144,11 @@ def open_pages(
         bool, typer.Option("--browser/--no-browser", help="Open a browser, or only say what to do.")
     ] = True,
 ) -> None:
-    """Open the web pages of the workspace, signed in."""
+    """Open the web pages of the workspace, signed in; start it first when it does not run."""
     paths = Paths(root)
-    state = process.read_state(paths)
-    if state is None:
-        raise ProcessError(
-            f"The local workspace in {paths.root} does not run. "
-            "Start it with `python -m local_workspace start`."
-        )
+    state, started = process.start(paths, None)
+    if started:
+        print(f"Started the local workspace in {paths.root}.")
     from local_workspace.studio.ticket_page import write_ticket_page  # only this command needs it
 
     page = write_ticket_page(paths, _settings(paths), state)

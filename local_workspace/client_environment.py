@@ -48,6 +48,8 @@ def client_environment(
         "AZURE_STORAGE_ACCOUNT": settings.storage_account,
         "AZURE_STORAGE_KEY": settings.storage_key,
         **WITHOUT_TELEMETRY,
+        # Its progress bars would drown what a program says.
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     }
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from shlex import quote
 
 DEFAULT_ROOT = ".local_workspace"
+_REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 class Paths:
@@ -13,6 +15,13 @@ class Paths:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root).expanduser().resolve()
+
+    def command(self, name: str) -> str:
+        """What to type to give this workspace a command, from the repository's folder."""
+        chosen = (
+            "" if self.root == _REPOSITORY / DEFAULT_ROOT else f" --root {quote(str(self.root))}"
+        )
+        return f"python run.py workspace {name}{chosen}"
 
     @property
     def settings(self) -> Path:

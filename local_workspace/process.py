@@ -147,7 +147,7 @@ def start(paths: Paths, port: int | None) -> tuple[ServerState, bool]:
         if port not in (None, 0, state.port):
             raise ProcessError(
                 f"The local workspace in {paths.root} runs already, on port {state.port}. Stop it "
-                "first (`python -m local_workspace stop`) to move it to another port."
+                f"first (`{paths.command('stop')}`) to move it to another port."
             )
         return state, False
     command = [sys.executable, "-m", "local_workspace", "start", "--foreground"]
@@ -208,7 +208,7 @@ def _wait_until_healthy(paths: Paths, child: subprocess.Popen[bytes] | None) -> 
         time.sleep(0.03)
     raise ProcessError(
         f"The server did not become healthy within {START_SECONDS:.0f} s. {paths.server_log} may "
-        "say why; `python -m local_workspace stop` ends it."
+        f"say why; `{paths.command('stop')}` ends it."
     )
 
 

@@ -80,7 +80,8 @@ answer = {
 """
     )
     assert answer["same"] and set(answer["finished"]) == {"FINISHED"}
-    [job] = answer["job"]
+    # The newest first; other tests may have run the lesson again.
+    job = answer["job"][-1]
     auc = [value for name, value in answer["metrics"][job].items() if "auc" in name.lower()]
     assert auc and 0.80 < auc[0] < 0.88
     assert any(answer["params"][job])

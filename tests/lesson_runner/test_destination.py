@@ -66,6 +66,7 @@ def test_azure_starts_nothing_and_changes_nothing(collection):
         ("good", "A=<fill me in>\n", ".env: fill in A"),
         (b"\xff\xfe", "A=1\n", "not a UTF-8 text"),
         ("good", b"A=\xff\n", "not a UTF-8 text"),
+        ("good", "AZUREML_SERVICE_PRINCIPAL_ID=x\n", "TENANT_ID, AZUREML_SERVICE_PRINCIPAL_PASSW"),
     ],
 )
 def test_broken_files_are_named(tmp_path, config, env, said):
@@ -137,3 +138,20 @@ def test_a_local_pair_written_by_hand_is_followed_and_left_alone(stopped):
     env_file.write_text(by_hand.replace(str(paths.root), str(stopped / "elsewhere")))
     with pytest.raises(WrongUse, match="there is none"):
         find_destination(stopped)
+
+
+@pytest.mark.parametrize("name", ["config.json", ".env"])
+def test_a_folder_in_the_place_of_a_file_is_said(collection, name):
+    collection.azure()
+    (collection.folder / name).unlink()
+    (collection.folder / name).mkdir()
+    with pytest.raises(WrongUse, match=f"{name} is a folder"):
+        find_destination(collection.folder)
+
+
+def test_outputs_that_cannot_be_written_are_said(collection, capsys):
+    collection.azure()
+    collection.lesson("01")
+    (collection.folder / "outputs").write_text("in the way")
+    assert collection.run() == 2
+    assert "outputs" in (said := capsys.readouterr().err) and "cannot be written" in said

@@ -299,6 +299,20 @@ def test_the_exit_code_of_the_tests_is_passed_on(clone, fake_uv):
     assert failed.returncode == 1 and "1 failed" in failed.stdout
 
 
+def test_workspace_commands_go_on_in_the_environment(clone, fake_uv):
+    (clone / "local_workspace/__main__.py").write_text("import sys; print(sys.argv[1:])")
+    (clone / "deep").mkdir()
+    done = subprocess.run(
+        [sys.executable, "../run.py", "workspace", "env", "--root", "here"],
+        cwd=clone / "deep",
+        env=environment(clone),
+        text=True,
+        capture_output=True,
+    )
+    assert done.stdout == f"{['env', '--root', str(clone / 'deep/here')]}\n"
+    assert "Setting up" in done.stderr
+
+
 def test_a_real_uv_installs_what_the_lock_says(clone):
     """The options are those that uv has; the packages come from a folder."""
     wheel = clone / "wheels/tiny_package-1.0-py3-none-any.whl"

@@ -293,7 +293,7 @@ def test_env_reads_alike_in_dotenv_and_shell(tmp_path):
 
 def test_env_before_the_first_start_says_what_to_do(tmp_path):
     result = command("env", "--root", tmp_path)
-    assert result.returncode == 1 and "python -m local_workspace start" in result.stderr
+    assert result.returncode == 1 and "python run.py workspace start --root" in result.stderr
 
 
 def test_config_is_what_the_sdk_reads(local_workspace):
@@ -383,3 +383,11 @@ def test_a_start_that_fails_is_said_at_once(root):
     result = command("start", "--root", root)
     assert result.returncode == 1
     assert "file is not a database" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_open_starts_a_stopped_workspace_and_hints_carry_the_root(root):
+    opened = command("open", "--no-browser", "--root", root)
+    assert opened.returncode == 0 and "Started the local workspace" in opened.stdout
+    assert process.is_running(Paths(root))
+    again = command("start", "--root", root)
+    assert f"`python run.py workspace open --root {root}`" in again.stdout

@@ -43,16 +43,6 @@ def test_the_command_signs_in_and_prints_no_secret(local_workspace, stranger):
     assert local_workspace.settings.workspace_id[:8] in cookie.name
 
 
-def test_the_command_says_when_nothing_runs(tmp_path):
-    from typer.testing import CliRunner
-
-    from local_workspace.cli import app
-
-    result = CliRunner().invoke(app, ["open", "--root", str(tmp_path)])
-    assert result.exit_code != 0
-    assert "does not run. Start it with" in str(result.exception)
-
-
 @pytest.mark.parametrize("address", PAGES)
 def test_without_a_session_a_page_says_what_to_do(stranger, address):
     page = stranger.page(address, status=401)
