@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Any
 from urllib.parse import unquote
@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 
 from local_workspace.connection import MAX_HEAD
@@ -24,6 +25,7 @@ from local_workspace.errors import (
     ServiceError,
     StorageFull,
 )
+from local_workspace.fields import cut
 from local_workspace.identity.authentication import (
     ASGIApp,
     Authentication,
@@ -73,7 +75,8 @@ def create_api(
     api.add_exception_handler(RequestValidationError, _validation_error)
     api.add_exception_handler(HTTPException, _no_such_route)
     api.add_exception_handler(OperationalError, _database_error)
-    api.add_exception_handler(Exception, _defect)
+    # Within FastAPI's own last handler, which would answer and then raise the error all the same.
+    api.add_middleware(LastResort)
     return api
 
 
@@ -90,7 +93,7 @@ class Application:
         api = create_api(workspace, services, running)
         paths = [route.path for route in iter_route_contexts(api.routes)]
         self._api: ASGIApp = Authentication(AnyCase(ApiVersions(api), paths), workspace.tokens)
-        self._answer = RequestIds(self._dispatch)
+        self._answer = RequestIds(LastResort(self._dispatch))
         self._by_prefix: dict[str, ASGIApp] = {}
         # Whom everything else is for.
         self._rest = self._api
@@ -101,10 +104,11 @@ class Application:
                 self._rest = answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the request to where its first path segment belongs."""
+        """Answer a request, whatever happens."""
         await self._answer(scope, receive, send)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the request to where its first path segment belongs."""
         if scope["type"] != "http":
             await self._api(scope, receive, send)
             return
@@ -134,6 +138,50 @@ class Application:
         if kind == b"bearer":
             return self._api
         return self._by_prefix.get(first, self._rest)
+
+
+class LastResort:
+    """ASGI middleware: an error that nobody expected becomes an answer, and one entry of the log.
+
+    The connection stays: a client that sends its next request on it finds it open.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_begun = False
+
+        async def watched(message: MutableMapping[str, Any]) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            # Nobody is there to read an answer.
+            return
+        except Exception as error:
+            if has_begun:
+                # The server logs it and closes the connection: what was sent is not all.
+                raise
+            log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+            await refusal(_defect(scope, error))(scope, receive, send)
+
+
+def _defect(scope: Scope, error: Exception) -> ServiceError:
+    # Not 500: the SDK would repeat the request for fifteen seconds before showing anything.
+    return ServiceError(
+        f"The local workspace failed at {scope['method']} {cut(scope['path'], 500)} "
+        f"({type(error).__name__}). `python -m local_workspace logs` shows where.",
+        code="InternalErrorOfLocalWorkspace",
+        inner_code="InternalError",
+    )
 
 
 def _head_bytes(scope: Scope) -> int:
@@ -187,7 +235,8 @@ def _no_such_route(request: Request, error: Exception) -> Response:
         more = "; ".join(f"{what} ({calls})" for what, calls in owner.not_yet) + ": not here yet."
     return refusal(
         NotImplementedHere(
-            f"The local workspace does not answer {request.method} {request.url.path}. {more} "
+            f"The local workspace does not answer {request.method} "
+            f"{cut(request.url.path, 500)}. {more} "
             "docs/support_matrix.md lists what works here.",
             status=error.status_code if 400 <= error.status_code < 500 else 404,
         )
@@ -203,7 +252,7 @@ def _name_with_slash(request: Request) -> str | None:
     return None
 
 
-def _database_error(request: Request, error: Exception) -> Response:
+def _database_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, OperationalError)
     if "full" in str(error.orig):
         return refusal(
@@ -212,17 +261,4 @@ def _database_error(request: Request, error: Exception) -> Response:
                 "some space and repeat it."
             )
         )
-    return _defect(request, error)
-
-
-def _defect(request: Request, error: Exception) -> Response:
-    # Not 500: the SDK would repeat the request for fifteen seconds before showing anything.
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return refusal(
-        ServiceError(
-            f"The local workspace failed at {request.method} {request.url.path} "
-            f"({type(error).__name__}). `python -m local_workspace logs` shows where.",
-            code="InternalErrorOfLocalWorkspace",
-            inner_code="InternalError",
-        )
-    )
+    raise error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from local_workspace.errors import BadRequest
@@ -119,7 +120,7 @@ def json_object(value: Any, what: str = "The body") -> dict[str, Any]:
     return value
 
 
-def text_of(document: dict[str, Any], name: str, *, longest: int | None = None) -> str | None:
+def text_of(document: Mapping[str, Any], name: str, *, longest: int | None = None) -> str | None:
     """The text in a field, None when it is missing or null. Raises BadRequest.
 
     `longest` is how many characters it may have.
@@ -130,17 +131,29 @@ def text_of(document: dict[str, Any], name: str, *, longest: int | None = None) 
     return text
 
 
-def object_of(document: dict[str, Any], name: str) -> dict[str, Any]:
+def object_of(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The JSON object in a field, an empty one when it is missing or null. Raises BadRequest."""
     return _of_kind(document, name, dict, "a JSON object") or {}
 
 
-def list_of(document: dict[str, Any], name: str) -> list[Any]:
+def list_of(document: Mapping[str, Any], name: str) -> list[Any]:
     """The list in a field, an empty one when it is missing or null. Raises BadRequest."""
     return _of_kind(document, name, list, "a list") or []
 
 
-def _of_kind(document: dict[str, Any], name: str, kind: type[_T], described: str) -> _T | None:
+def flag_of(document: Mapping[str, Any], name: str) -> bool | None:
+    """The truth value in a field, None when it is missing or null. Raises BadRequest."""
+    return _of_kind(document, name, bool, "true or false")
+
+
+def number_of(document: Mapping[str, Any], name: str) -> int | None:
+    """The whole number in a field, None when it is missing or null. Raises BadRequest."""
+    if isinstance(document.get(name), bool):
+        raise BadRequest(f"'{name}' must be a whole number, not {shown(document[name])}.")
+    return _of_kind(document, name, int, "a whole number")
+
+
+def _of_kind(document: Mapping[str, Any], name: str, kind: type[_T], described: str) -> _T | None:
     value = document.get(name)
     if value is not None and not isinstance(value, kind):
         raise BadRequest(f"'{name}' must be {described}, not {shown(value)}.")
@@ -151,5 +164,5 @@ def row_number(token: Any, name: str) -> int:
     """The number that a continuation token is. Raises BadRequest for one that we never gave."""
     text = str(token)
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise BadRequest(f"'{name}' is not a token of this query: {shown(token)}.")
+        raise BadRequest(f"'{name}' is not a continuation token of this query: {shown(token)}.")
     return int(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -10,7 +9,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from local_workspace.errors import NotFound
+from local_workspace.errors import BadRequest, NotFound
+from local_workspace.fields import parse_json
 from local_workspace.services import artifact
 from local_workspace.services.metric import (
     LIST,
@@ -190,12 +190,11 @@ def _confusion_matrix(
         file = artifact.get_artifact(workspace, artifact.RUN_ORIGIN, container, path)
         if file.blob.size > _MATRIX_BYTES:
             return None
-        data = json.loads(artifact.read_artifact(workspace, artifact.RUN_ORIGIN, container, path))[
-            "data"
-        ]
+        content = artifact.read_artifact(workspace, artifact.RUN_ORIGIN, container, path)
+        data = parse_json(content, "The matrix")["data"]
         labels: Sequence[Any] = data["class_labels"]
         rows = [[label, *row] for label, row in zip(labels, data["matrix"], strict=True)]
-    except (NotFound, ValueError, KeyError, TypeError):
+    except (BadRequest, NotFound, ValueError, KeyError, TypeError):
         # The client wrote the file: what is not a matrix is offered as the file that it is.
         return None
     return Table(name, ["true \\ predicted", *map(str, labels)], rows, more=False)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from local_workspace.errors import BadRequest, NotFound, NotImplementedHere
+from local_workspace.fields import json_object, object_of
 from local_workspace.http import (
     WORKSPACE_SCOPE,
     JSONResponse,
@@ -167,12 +168,10 @@ def update_workspace(
     workspace: LocalWorkspace = Depends(get_workspace), body: Any = Depends(json_body)
 ) -> JSONResponse:
     """Change description, friendly name, tags or the image build compute."""
-    if not isinstance(body, dict):
-        raise BadRequest("The body must be a JSON object with 'tags' and 'properties'.")
-    properties = body.get("properties") or {}
+    properties = object_of(json_object(body), "properties")
     changes = {name: properties[name] for name in _EDITABLE if properties.get(name) is not None}
     if body.get("tags") is not None:
-        changes["tags"] = body["tags"]
+        changes["tags"] = object_of(body, "tags")
     with workspace.database.write() as session:
         key = workspace.settings.scope.lower()
         row = session.get(ResourceRow, key)

@@ -26,7 +26,7 @@ from local_workspace.services.blob.wire import (
     version_headers,
 )
 from local_workspace.store.blobs.digests import md5_text
-from local_workspace.store.blobs.errors import BlobError, BlobNotFound, not_implemented
+from local_workspace.store.blobs.errors import BlobError, BlobNotFound
 from local_workspace.store.blobs.files import copy_range
 from local_workspace.store.blobs.properties import (
     APPEND_BLOB,
@@ -76,8 +76,6 @@ def put_blob(store: BlobStore, request: Request) -> Response:
     kind = request.header("x-ms-blob-type")
     if not kind:
         raise BlobError("MissingRequiredHeader", "(x-ms-blob-type)")
-    if kind == "PageBlob":
-        raise not_implemented("page blobs")
     if kind not in (BLOCK_BLOB, APPEND_BLOB):
         raise BlobError("InvalidHeaderValue", f"(x-ms-blob-type: {kind})")
     upload = _upload(request)

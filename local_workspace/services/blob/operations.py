@@ -86,7 +86,6 @@ _COPY = Operation(blob.copy_blob, "o", "cw")
 
 # What changes the meaning of an operation and does not exist here
 _UNSUPPORTED_HEADERS = {
-    "x-ms-blob-sequence-number": "page blobs",
     "x-ms-encryption-key": "encryption with a key of the customer",
     "x-ms-encryption-scope": "encryption scopes",
     "x-ms-immutability-policy-until-date": "immutability policies",
@@ -94,6 +93,15 @@ _UNSUPPORTED_HEADERS = {
     "x-ms-tags": "blob tags",
     "x-ms-type": "Azure file shares; use a blob datastore",
 }
+_OF_PAGE_BLOBS = (
+    "x-ms-blob-content-length",
+    "x-ms-blob-sequence-number",
+    "x-ms-if-sequence-number-eq",
+    "x-ms-if-sequence-number-le",
+    "x-ms-if-sequence-number-lt",
+    "x-ms-page-write",
+    "x-ms-sequence-number-action",
+)
 
 
 def find_operation(request: Request) -> Operation:
@@ -133,6 +141,11 @@ def _refuse_unsupported(request: Request) -> None:
     for name, what in _UNSUPPORTED_HEADERS.items():
         if request.header(name):
             raise not_implemented(what)
+    if request.header("x-ms-blob-type") == "PageBlob":
+        raise not_implemented("page blobs")
+    for name in _OF_PAGE_BLOBS:
+        if request.header(name):
+            raise BlobError("InvalidBlobType", f"({name} is for page blobs, which are not here)")
     if request.header("x-ms-access-tier") not in ("", "Hot"):
         raise not_implemented("access tiers")
     if request.header("x-ms-legal-hold").lower() == "true":

@@ -21,6 +21,7 @@ from local_workspace.store.blobs.properties import APPEND_BLOB, BLOCK_BLOB, Blob
 _XML = '<?xml version="1.0" encoding="utf-8"?>'
 # XML 1.0 has no way to write these, not even escaped.
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_ENCODING = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml[^>]*?\sencoding\s*=\s*[\"']([^\"'>]*)")
 _BLOCK_KINDS = ("Committed", "Uncommitted", "Latest")
 
 # Header of Put Blob, Put Block List, Set Blob Properties -> field of BlobProperties
@@ -214,11 +215,15 @@ def decode_marker(marker: str) -> str:
 
 def parse_block_list(body: bytes) -> list[tuple[str, str]]:
     """The entries of a Put Block List as (kind, id). Raises BlobError for a wrong document."""
-    if b"<!DOCTYPE" in body:
-        raise BlobError("InvalidXmlDocument", "A block list has no document type.")
+    declared = _ENCODING.match(body)
+    if declared and declared[1].lower() not in (b"utf-8", b"utf8", b"us-ascii"):
+        raise BlobError("InvalidXmlDocument", "A block list is written in UTF-8.")
     try:
-        root = ElementTree.fromstring(body)
-    except ElementTree.ParseError as error:
+        text = body.decode("utf-8-sig")
+        if "<!DOCTYPE" in text:
+            raise BlobError("InvalidXmlDocument", "A block list has no document type.")
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, UnicodeDecodeError) as error:
         raise BlobError("InvalidXmlDocument", f"({error})") from error
     if root.tag != "BlockList" or any(child.tag not in _BLOCK_KINDS for child in root):
         raise BlobError(

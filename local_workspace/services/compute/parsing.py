@@ -10,7 +10,7 @@ from typing import Any
 import isodate
 
 from local_workspace.errors import BadRequest, NotImplementedHere
-from local_workspace.fields import parse_json
+from local_workspace.fields import parse_json, shown, text_of
 from local_workspace.services.compute.vm_sizes import VmSize, find_vm_size
 
 # What the SDK documents for a configuration without a size.
@@ -91,7 +91,7 @@ def cluster_changes(body: Any) -> ClusterChanges:
     body, outer, inner = _parts(body)
     identity = body.get("identity")
     return ClusterChanges(
-        description=outer.get("description"),
+        description=text_of(outer, "description"),
         tags=None if body.get("tags") is None else _tags(body["tags"]),
         identity=None if identity is None else _identity(identity),
         settings=inner,
@@ -116,7 +116,7 @@ def cluster_wanted(name: str, body: Any) -> ClusterWanted:
         "remoteLoginPortPublicAccess": "Disabled",
         **_administrator(inner.get("userAccountCredentials")),
     }
-    location = outer.get("computeLocation") or None
+    location = text_of(outer, "computeLocation") or None
     return ClusterWanted(size, priority, location, properties, cluster_changes(body))
 
 
@@ -140,12 +140,12 @@ def check_kind(compute_type: Any) -> None:
     """Raise unless `compute_type` is AmlCompute: NotImplementedHere for Azure's other kinds."""
     if compute_type == "AmlCompute":
         return
-    if compute_type in _OTHER_KINDS:
+    if isinstance(compute_type, str) and compute_type in _OTHER_KINDS:
         raise NotImplementedHere(
             f"The local workspace does not provide {_OTHER_KINDS[compute_type]}. For jobs create "
             "an AmlCompute cluster, whose nodes are processes of this machine."
         )
-    raise BadRequest(f"There is no kind of compute called {compute_type!r}.")
+    raise BadRequest(f"There is no kind of compute called {shown(compute_type)}.")
 
 
 def _vm_size_of(settings: Mapping[str, Any]) -> VmSize:

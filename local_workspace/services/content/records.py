@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
 from local_workspace.errors import BadRequest, Conflict, NotFound
+from local_workspace.fields import object_of, text_of
 from local_workspace.services.blob import sign_sas
 from local_workspace.store.blobs import BlobError
 from local_workspace.store.tables.content import SnapshotRow
@@ -115,7 +116,7 @@ def create_snapshot(
     tree = body.get("DirTreeNode")
     if not isinstance(tree, dict):
         raise BadRequest("The body must have a 'DirTreeNode', the tree of the folder.")
-    parent_id = body.get("ParentSnapshotId") or NO_SNAPSHOT
+    parent_id = text_of(body, "ParentSnapshotId") or NO_SNAPSHOT
     with workspace.database.read() as session:
         parent = session.get(SnapshotRow, parent_id)
     if parent is None:
@@ -141,7 +142,7 @@ def create_snapshot(
         snapshot_id=snapshot_id,
         parent_id=parent_id,
         created=utc_now(),
-        properties=body.get("Properties") or {},
+        properties=object_of(body, "Properties"),
         tree=tree,
         files=files,
     )

@@ -30,7 +30,7 @@ class Definition:
 
     @cached_property
     def steps(self) -> Any:
-        """The parsed YAML. Raises yaml.YAMLError."""
+        """The parsed YAML. Raises yaml.YAMLError, ValueError, RecursionError."""
         return yaml.safe_load(self.rs_dataflow)
 
     @cached_property
@@ -70,7 +70,7 @@ def definition_of(dataset_type: Any, dataflow: Any, properties: Any) -> Definiti
     try:
         # Checked here, because a broken one would show itself only when it is read.
         is_mapping = isinstance(definition.steps, dict)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         is_mapping = False
     if not is_mapping:
         raise BadRequest("The definition of the dataset is not YAML with paths and steps.")

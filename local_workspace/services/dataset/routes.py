@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from local_workspace.clock import iso
-from local_workspace.errors import BadRequest, NotFound, NotImplementedHere
+from local_workspace.errors import NotFound, NotImplementedHere
+from local_workspace.fields import flag_of, json_object, object_of, text_of
 from local_workspace.http import (
     WORKSPACE_SCOPE,
     JSONResponse,
@@ -85,12 +86,6 @@ def saved_dto(row: SavedDatasetRow) -> dict[str, Any]:
     }
 
 
-def _object(body: Any) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        raise BadRequest("The body must be a JSON object: the description of a dataset.")
-    return body
-
-
 @router.get(_DATASETS, openapi_extra=sdk("Dataset.get_all, Workspace.datasets"))
 def list_datasets(
     names: str | None = Query(None, alias="datasetNames"),
@@ -128,8 +123,8 @@ def register_dataset(
     body: Any = Depends(json_body),
 ) -> JSONResponse:
     """Register a dataset, or a new version of one; an unchanged definition keeps its version."""
-    body = _object(body)
-    latest = _object(body.get("latest"))
+    body = json_object(body, "The description of a dataset")
+    latest = json_object(body.get("latest"), "'latest'")
     definition = definition_of(
         body.get("datasetType"), latest.get("dataflow"), latest.get("properties")
     )
@@ -137,10 +132,10 @@ def register_dataset(
         workspace.database,
         body.get("name"),
         definition,
-        description=body.get("description"),
+        description=text_of(body, "description"),
         tags=body.get("tags"),
-        is_visible=body.get("isVisible") is not False,
-        saved_id=latest.get("savedDatasetId"),
+        is_visible=flag_of(body, "isVisible") is not False,
+        saved_id=text_of(latest, "savedDatasetId"),
         exist_ok=if_exists_ok,
         new_version=update_definition,
     )
@@ -186,15 +181,15 @@ def update_dataset(
     body: Any = Depends(json_body),
 ) -> JSONResponse:
     """Change the description or the tags of a registered dataset."""
-    body = _object(body)
-    version = (body.get("latest") or {}).get("versionId")
+    body = json_object(body, "The description of a dataset")
+    version = text_of(object_of(body, "latest"), "versionId")
     with workspace.database.write() as session:
         row = records.update_dataset(
             session,
             dataset_id,
-            description=body.get("description"),
+            description=text_of(body, "description"),
             tags=body.get("tags"),
-            is_visible=body.get("isVisible"),
+            is_visible=flag_of(body, "isVisible"),
         )
         found = records.get_registered(session, row, version)
     return JSONResponse(dataset_dto(found))
@@ -242,7 +237,7 @@ def ensure_saved(
     workspace: LocalWorkspace = Depends(get_workspace), body: Any = Depends(json_body)
 ) -> JSONResponse:
     """Save a dataset without registering it, so that a run can refer to it."""
-    body = _object(body)
+    body = json_object(body, "The description of a dataset")
     definition = definition_of(
         body.get("datasetType"), body.get("dataflowJson"), body.get("properties")
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from local_workspace.clock import utc_now
 from local_workspace.errors import BadRequest, NotImplementedHere
+from local_workspace.fields import number_of, object_of, text_of
 from local_workspace.services.datastore.access import ACCOUNT_KEY, SAS, check_container_name
 from local_workspace.store.tables.datastore import DatastoreRow
 
@@ -66,10 +67,10 @@ def datastore_of(body: Any, name: str | None = None) -> DatastoreRow:
         endpoint=endpoint,
         credential_type=credential_type,
         credential=credential,
-        subscription_id=section.get("subscriptionId"),
-        resource_group=section.get("resourceGroup"),
-        blob_cache_timeout=section.get("blobCacheTimeout"),
-        tags=body.get("tags") or {},
+        subscription_id=text_of(section, "subscriptionId"),
+        resource_group=text_of(section, "resourceGroup"),
+        blob_cache_timeout=number_of(section, "blobCacheTimeout"),
+        tags=object_of(body, "tags"),
         built_in=False,
         is_default=False,
         created=now,

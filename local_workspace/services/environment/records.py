@@ -20,6 +20,8 @@ PAGE_SIZE = 100
 OTHER_SPELLINGS = {"azureml-sklearn-1.5": "AzureML-sklearn-1.5"}
 
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,254}")
+# As many digits as every database keeps in an integer column.
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _RESERVED = ("AzureML", "Microsoft")
 # Versions of definitions that were submitted with a run and never registered begin so.
 _SUBMITTED = "Autosave_"
@@ -120,7 +122,7 @@ def _add_version(
         name=row.name, version=version, digest=digest, definition=definition, created=utc_now()
     )
     session.add(added)
-    if version.isdigit():
+    if _NUMBER.fullmatch(version):
         row.last_number = max(row.last_number, int(version))
     return added
 

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from local_workspace.errors import BadRequest, NotImplementedHere
+from local_workspace.fields import text_of
 from local_workspace.services.execution.fields import check_fields
 from local_workspace.services.execution.job import (
     Job,
@@ -217,8 +218,8 @@ def _input(name: str, data: dict[str, Any], find_dataset: FindDataset) -> JobInp
     version = dataset.get("version")
     reference = DatasetReference(
         name,
-        dataset.get("id"),
-        dataset.get("name"),
+        text_of(dataset, "id"),
+        text_of(dataset, "name"),
         None if version in (None, "latest") else str(version),
     )
     return JobInput(

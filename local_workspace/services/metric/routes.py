@@ -69,6 +69,13 @@ def _values_of(metric: Any) -> list[records.Value]:
     return found
 
 
+def _named(metric: Any) -> dict[str, str] | None:
+    if not isinstance(metric, dict):
+        return None
+    # It may be what is wrong with the metric.
+    return {"name": str(metric.get("name")).encode("utf-8", "replace").decode()}
+
+
 @router.post("/batch", openapi_extra=sdk(_LOG))
 def log(
     run_id: str,
@@ -102,9 +109,7 @@ def log(
         {
             "errors": [
                 {
-                    "metric": {"name": str(metrics[position].get("name"))}
-                    if isinstance(metrics[position], dict)
-                    else None,
+                    "metric": _named(metrics[position]),
                     "errorResponse": error_body(error),
                 }
                 for position, error in sorted(failed.items())

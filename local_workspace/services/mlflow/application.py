@@ -9,11 +9,14 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
+from local_workspace.errors import BadRequest
+from local_workspace.fields import cut, parse_json
 from local_workspace.identity.tokens import Principal
 from local_workspace.workspace import LocalWorkspace
 
@@ -43,6 +46,9 @@ class MlflowApplication:
         principal: Principal | None = None,
     ) -> Response:
         """The application's answer; `path` is its own, `root` what stands before it."""
+        if body and "json" in (headers or {}).get("content-type", ""):
+            # MLflow would find some of it out too late, and some not at all.
+            parse_json(body)
         flask = self._started()
         from werkzeug.test import EnvironBuilder
         from werkzeug.wrappers import Response as WerkzeugResponse
@@ -61,6 +67,12 @@ class MlflowApplication:
         token = PRINCIPAL.set(principal)
         try:
             answer = WerkzeugResponse.from_app(flask, builder.get_environ(), buffered=True)
+        except Exception as error:
+            if _is_of_mlflow(error):
+                raise BadRequest(
+                    f"MLflow cannot read the request {method} {cut(path)}: {cut(str(error), 300)}"
+                ) from error
+            raise
         finally:
             PRINCIPAL.reset(token)
             builder.close()
@@ -103,3 +115,14 @@ class MlflowApplication:
         gc.freeze()
         _log.info("MLflow's application is loaded")
         return app
+
+
+def _is_of_mlflow(error: Exception) -> bool:
+    """Whether an error came up while MLflow itself read a request, or made its answer.
+
+    It looks at the kinds of few of the fields that it is sent, and stumbles over the others. An
+    error in our stores, or below them, is one of ours.
+    """
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    modules = [frame.f_globals.get("__name__", "") for frame in frames]
+    return not any(name.startswith("local_workspace.") for name in modules[1:])

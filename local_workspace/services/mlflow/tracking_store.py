@@ -34,6 +34,7 @@ from mlflow.utils.validation import (
 from sqlalchemy.orm import Session
 
 from local_workspace.errors import BadRequest
+from local_workspace.fields import parse_json
 from local_workspace.services import metric, run_history
 from local_workspace.services.mlflow.entities import (
     NAME_TAG,
@@ -278,7 +279,7 @@ class TrackingStore(ExperimentStore, AbstractStore):
         """Note a logged model in the run's tag for it."""
         with mlflow_errors(), self._workspace.database.write() as session:
             row = self._active(session, run_id)
-            models = json.loads(row.tags.get(MLFLOW_LOGGED_MODELS) or "[]")
+            models = _logged_models(row)
             text = json.dumps([*models, mlflow_model.get_tags_dict()])
             self._set_tags(session, row, {MLFLOW_LOGGED_MODELS: text})
 
@@ -314,3 +315,12 @@ class TrackingStore(ExperimentStore, AbstractStore):
 
     end_trace = get_trace_info = set_trace_tag = delete_trace_tag = start_trace
     _delete_traces = start_trace
+
+
+def _logged_models(row: RunRow) -> list[Any]:
+    """The models that a run's tag for them lists; none when a user has put something else there."""
+    try:
+        models = parse_json(row.tags.get(MLFLOW_LOGGED_MODELS) or "[]")
+    except BadRequest:
+        return []
+    return models if isinstance(models, list) else []

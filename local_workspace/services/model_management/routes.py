@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from local_workspace.errors import BadRequest
+from local_workspace.fields import row_number
 from local_workspace.http import (
     WORKSPACE_SCOPE,
     JSONResponse,
@@ -44,13 +45,6 @@ def create_asset(
         return JSONResponse(assets.asset_dto(assets.create_asset(session, body)))
 
 
-def _start(token: str | None) -> int:
-    """Where a page begins. Raises BadRequest."""
-    if token is not None and not (token.isascii() and token.isdigit()):
-        raise BadRequest(f"'{token}' is not a continuation token of such a list.")
-    return int(token or 0)
-
-
 def _next_link(workspace: LocalWorkspace, request: Request, following: int) -> str:
     given = request.query_params.multi_items()
     query = [(name, value) for name, value in given if name != "$skipToken"]
@@ -74,7 +68,7 @@ def list_assets(
     workspace: LocalWorkspace = Depends(get_workspace),
 ) -> JSONResponse:
     """List assets, newest first: filtered, page by page."""
-    start = _start(skip)
+    start = row_number(skip or "0", "$skipToken")
     with workspace.database.read() as session:
         found = assets.list_assets(
             session, name=name, run_id=run_id or runid, tags=tags or tag, properties=properties
@@ -114,12 +108,12 @@ def list_models(
     run_id: str | None = Query(None, alias="runId"),
     dataset_id: str | None = Query(None, alias="datasetId"),
     latest_only: bool = Query(False, alias="latestVersionOnly"),
-    count: int = Query(_PAGE_SIZE, ge=1),
+    count: int = Query(_PAGE_SIZE, ge=1, le=2**31),
     skip: str | None = Query(None, alias="$skipToken"),
     workspace: LocalWorkspace = Depends(get_workspace),
 ) -> JSONResponse:
     """List versions of models, newest first: filtered, page by page."""
-    start = _start(skip)
+    start = row_number(skip or "0", "$skipToken")
     with workspace.database.read() as session:
         rows, has_more = records.page_of_versions(
             session,

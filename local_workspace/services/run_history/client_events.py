@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from local_workspace.errors import BadRequest
+from local_workspace.fields import object_of
 from local_workspace.services.run_history.parsing import moment_of
 from local_workspace.services.run_history.records import (
     add_warning,
@@ -41,7 +42,7 @@ def apply_event(session: Session, run_id: str, event: Any) -> RunRow:
     if not isinstance(event, dict) or not str(event.get("name", "")).startswith(_PREFIX):
         raise BadRequest(f"An event has a 'name' that begins with '{_PREFIX}'.")
     kind = event["name"][len(_PREFIX) :]
-    data = event.get("data") or {}
+    data = object_of(event, "data")
     row = get_run(session, run_id)
     if kind in _STATUS_AFTER:
         time = data.get(_TIME_OF.get(kind, "")) or event.get("timestamp")

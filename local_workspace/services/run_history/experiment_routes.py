@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Query
 
+from local_workspace.fields import text_of
 from local_workspace.http import JSONResponse, get_workspace, json_body, sdk
 from local_workspace.services.run_history import experiments
 from local_workspace.services.run_history.parsing import (
@@ -43,7 +44,7 @@ def list_experiments(
     body: Any = Depends(json_body),
 ) -> JSONResponse:
     """List experiments, active or archived."""
-    view_type = view_type or body_object(body or {}).get("viewType")
+    view_type = view_type or text_of(body_object(body or {}), "viewType")
     with workspace.database.read() as session:
         page = experiments.query_experiments(session, view_type=view_type, **page_asked_for(body))
     return JSONResponse(

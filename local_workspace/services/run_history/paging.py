@@ -15,6 +15,7 @@ from sqlalchemy.sql import Select
 
 from local_workspace.clock import iso, parse_iso
 from local_workspace.errors import BadRequest
+from local_workspace.fields import parse_json
 from local_workspace.odata import parse_order
 
 # As the SDK asks for; Azure's own limit for one answer.
@@ -87,9 +88,9 @@ def _write(values: Any) -> str:
 
 def _read(continuation: str, length: int) -> list[Any]:
     try:
-        parts = json.loads(base64.urlsafe_b64decode(continuation.encode()))
+        parts = parse_json(base64.urlsafe_b64decode(continuation.encode()), "The token")
         values = [parse_iso(p["time"]) if isinstance(p, dict) else p for p in parts]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (BadRequest, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadRequest("The continuation token is not one of this query.") from error
     if len(values) != length or any(isinstance(value, list) for value in values):
         raise BadRequest("The continuation token is not one of this query.")

@@ -8,6 +8,7 @@ from typing import Any
 
 from local_workspace.clock import parse_iso
 from local_workspace.errors import BadRequest
+from local_workspace.fields import flag_of, list_of, object_of, shown, text_of
 from local_workspace.services.run_history.changes import ExperimentChanges, RunChanges
 
 _TEXTS = {
@@ -69,7 +70,7 @@ def moment_of(value: Any) -> datetime:
     try:
         return parse_iso(value)
     except (ValueError, AttributeError) as error:
-        raise BadRequest(f"{value!r} is not a date and time in ISO 8601.") from error
+        raise BadRequest(f"{shown(value)} is not a date and time in ISO 8601.") from error
 
 
 def run_changes(body: Mapping[str, Any]) -> RunChanges:
@@ -81,19 +82,19 @@ def run_changes(body: Mapping[str, Any]) -> RunChanges:
     values: dict[str, Any] = {}
     for wire_name, name in _TEXTS.items():
         if wire_name in given:
-            values[name] = _text(given[wire_name], wire_name)
+            values[name] = text_of(body, wire_name)
     for wire_name, name in _DOCUMENTS.items():
         if wire_name in given:
-            values[name] = given[wire_name]
+            values[name] = object_of(body, wire_name)
     for wire_name, name in _SWITCHES.items():
         if wire_name in given:
-            values[name] = bool(given[wire_name])
+            values[name] = flag_of(body, wire_name)
     for wire_name, name in _TEXT_MAPS.items():
         if wire_name in given:
             values[name] = text_map(given[wire_name], wire_name)
     for wire_name, name in _LISTS.items():
         if wire_name in given:
-            values[name] = _items(given[wire_name], wire_name)
+            values[name] = tuple(list_of(body, wire_name))
     for wire_name, name in _MOMENTS.items():
         if wire_name in given:
             values[name] = moment_of(given[wire_name])
@@ -107,7 +108,7 @@ def experiment_changes(body: Any) -> ExperimentChanges:
     given = body_object(body)
     description, archive, tags = (given.get(name) for name in ("description", "archive", "tags"))
     return ExperimentChanges(
-        name=given.get("name"),
+        name=text_of(given, "name"),
         description=None if description is None else str(description),
         is_archived=None if archive is None else bool(archive),
         tags={} if tags is None else text_map(tags, "tags"),
@@ -151,20 +152,8 @@ def page_asked_for(body: Any) -> dict[str, Any]:
     }
 
 
-def _text(value: Any, wire_name: str) -> str:
-    if not isinstance(value, str):
-        raise BadRequest(f"'{wire_name}' must be text, not {value!r}.")
-    return value
-
-
-def _items(value: Any, wire_name: str) -> tuple[Any, ...]:
-    if not isinstance(value, list):
-        raise BadRequest(f"'{wire_name}' must be a list.")
-    return tuple(value)
-
-
 def _kind(value: Any) -> dict[str, Any]:
     traits = value.get("traits") or [] if isinstance(value, dict) else None
     if not isinstance(traits, list) or not all(isinstance(trait, str) for trait in traits):
         raise BadRequest("'runTypeV2' has an 'orchestrator' and 'traits', a list of texts.")
-    return {"orchestrator": value.get("orchestrator"), "traits": tuple(traits)}
+    return {"orchestrator": text_of(value, "orchestrator"), "traits": tuple(traits)}

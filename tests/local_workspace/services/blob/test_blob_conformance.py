@@ -307,6 +307,41 @@ def test_what_cannot_be_is_400_with_a_reason(server, method, path, headers):
 
 
 @pytest.mark.parametrize(
+    "head",
+    [
+        b'<?xml version="1.0" encoding="nothing"?>',
+        b"<?xml version='1.0' encoding='utf-32'?>",
+        b'\xef\xbb\xbf<?xml version="1.0" encoding="idna"?>',
+        b"<!DOCTYPE a>",
+        b"\xff",
+    ],
+)
+def test_a_block_list_in_another_encoding_is_refused(server, head):
+    body = head + b"<BlockList></BlockList>"
+    status, answer, _ = call(server, "PUT", "/new?comp=blocklist", {}, body)
+    assert (status, answer["x-ms-error-code"]) == (400, "InvalidXmlDocument")
+    assert not server.store.exists("first", "data", "new")
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/page?comp=properties", {"x-ms-blob-content-length": "1"}),
+        ("/page?comp=properties", {"x-ms-sequence-number-action": "increment"}),
+        ("/page?comp=metadata", {"x-ms-if-sequence-number-eq": "5"}),
+        ("/new", {"x-ms-blob-type": "BlockBlob", "x-ms-blob-sequence-number": "1"}),
+        ("/new", {"x-ms-blob-type": "BlockBlob", "x-ms-blob-content-length": "512"}),
+    ],
+)
+def test_what_is_for_page_blobs_is_refused_for_others(server, path, headers):
+    status, answer, text = call(server, "PUT", path, headers, b"")
+    assert (status, answer["x-ms-error-code"]) == (409, "InvalidBlobType")
+    assert next(name for name in headers if name != "x-ms-blob-type").encode() in text
+    assert not server.store.exists("first", "data", "new")
+    assert server.store.properties("first", "data", "page").size == 10
+
+
+@pytest.mark.parametrize(
     "asked", [f"bytes={'9' * 5000}-", "bytes=\u0663-", "lines=1-2", "bytes=x-"]
 )
 def test_a_range_that_is_none_gives_all(server, asked):
