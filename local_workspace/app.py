@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 
 from local_workspace.connection import MAX_HEAD
+from local_workspace.dot_segments import without_dots
 from local_workspace.errors import (
     BadRequest,
     HeadTooLarge,
@@ -108,12 +109,19 @@ class Application:
         await self._answer(scope, receive, send)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the request to where its first path segment belongs."""
+        """Send the request to where it belongs."""
         if scope["type"] != "http":
             await self._api(scope, receive, send)
             return
         if _head_bytes(scope) > MAX_HEAD:
             await refusal(HeadTooLarge(MAX_HEAD))(scope, receive, send)
+            return
+        try:
+            scope["path"] = without_dots(scope["path"])
+        except ValueError as error:
+            await refusal(BadRequest(f"The address cannot be meant: {error}."))(
+                scope, receive, send
+            )
             return
         answers = self._for(scope)
         page = _page_for(scope["path"]) if scope["method"] == "GET" else None
@@ -123,21 +131,25 @@ class Application:
         await answers(scope, receive, send)
 
     def _for(self, scope: Scope) -> ASGIApp:
-        first = first_segment(scope["path"])
-        if first and first in self._by_prefix:
-            return self._by_prefix[first]
+        """Who answers: how a request is signed says more than the first segment of its path.
+
+        A container may be called `data` or `content`, as services are.
+        """
         headers = dict(scope["headers"])
         kind = headers.get(b"authorization", b"").partition(b" ")[0].lower()
-        is_signed = kind.startswith(b"sharedkey") or b"sig=" in scope["query_string"]
-        if _SERVICE_PATH.match(scope["path"]) and not is_signed:
-            return self._api
-        if b"x-ms-version" in headers:
-            # A storage client; its requests for the account itself (list containers) have no path.
+        is_signed = kind.startswith(b"sharedkey") or any(
+            item[:4].lower() == b"sig=" for item in scope["query_string"].split(b"&")
+        )
+        if is_signed:
             return self._rest
-        # Storage is asked with a key or a SAS: whoever comes with a token means a service.
-        if kind == b"bearer":
-            return self._api
-        return self._by_prefix.get(first, self._rest)
+        first = first_segment(scope["path"])
+        if _SERVICE_PATH.match(scope["path"]):
+            return self._by_prefix.get(first, self._api)
+        if b"x-ms-version" in headers:
+            # A storage client says which version it speaks, also when it does not sign.
+            return self._rest
+        # Whoever comes with a token means a service, be it one that is not there.
+        return self._by_prefix.get(first, self._api if kind == b"bearer" else self._rest)
 
 
 class LastResort:

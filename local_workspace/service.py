@@ -32,7 +32,7 @@ class Service:
         application: for one with an authentication of its own: makes an ASGI application, which
             answers instead of routes.
         prefixes: the first segments of paths that are this service's own. An `application` without
-            any answers whatever no service owns.
+            any answers whatever no service owns, and whatever is signed as storage is.
         discovery: the names under which clients look for it, each with the path at which it is.
         prepare: makes, at every start, what a workspace needs of it and does not have yet.
         works: rows of the support matrix for one without routes: what works, and what it is on the

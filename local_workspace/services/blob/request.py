@@ -11,6 +11,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
+from local_workspace.dot_segments import without_dots
 from local_workspace.services.blob.credentials import Credential
 from local_workspace.services.blob.numbers import is_number
 from local_workspace.services.blob.upload import Announced, Upload
@@ -46,13 +47,20 @@ class Request:
 
     @classmethod
     def from_scope(cls, scope: Mapping[str, Any]) -> Request:
-        """The request of an ASGI scope. Raises BlobError `InvalidUri` for what is not UTF-8."""
+        """The request of an ASGI scope.
+
+        Raises BlobError `InvalidUri` for what is not UTF-8, and for a `..` that leads out of the
+        container.
+        """
         raw = scope.get("raw_path") or quote(scope["path"]).encode()
         raw_path = raw.decode("latin-1")
         try:
             path = unquote_to_bytes(raw_path).decode("utf-8")
+            path = without_dots(path)
         except UnicodeDecodeError as error:
             raise BlobError("InvalidUri", "(the path is not UTF-8)") from error
+        except ValueError as error:
+            raise BlobError("InvalidUri", f"({error})") from error
         container, _, blob = path.removeprefix("/").partition("/")
         query = scope.get("query_string", b"").decode("latin-1")
         parameters = []
