@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
 
 from fastapi import Depends, Request
 from starlette.responses import JSONResponse as _JSONResponse
+from starlette.responses import StreamingResponse
 
 from local_workspace.errors import BodyTooLarge, NotFound
 from local_workspace.fields import parse_json, unchecked_json
@@ -23,6 +25,7 @@ WORKSPACE_SCOPE = (
 # a browser with its form.
 MAX_BODY = 64 * 1024 * 1024
 MAX_BODY_WITHOUT_TOKEN = 64 * 1024
+_CHUNK = 256 * 1024
 
 
 class JSONResponse(_JSONResponse):
@@ -31,6 +34,34 @@ class JSONResponse(_JSONResponse):
     def render(self, content: Any) -> bytes:
         """`content` as UTF-8 JSON."""
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class FileResponse(StreamingResponse):
+    """The first `size` bytes of an open file, which is closed at the end.
+
+    A log may grow while it is sent: what was there when it was opened is all that is announced.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        size: int,
+        *,
+        media_type: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(
+            _first_bytes(file, size),
+            media_type=media_type,
+            headers={**(headers or {}), "Content-Length": str(size)},
+        )
+
+
+def _first_bytes(file: BinaryIO, size: int) -> Iterator[bytes]:
+    with file:
+        while size > 0 and (chunk := file.read(min(_CHUNK, size))):
+            size -= len(chunk)
+            yield chunk
 
 
 def sdk(feature: str) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 from urllib.parse import quote
 
-from starlette.responses import FileResponse
-
+from local_workspace.http import FileResponse
 from local_workspace.services import artifact
 from local_workspace.store.tables.run_history import RunRow
 from local_workspace.workspace import LocalWorkspace
@@ -53,7 +52,7 @@ def file_response(
     workspace: LocalWorkspace, origin: str, container: str, path: str, *, download: bool
 ) -> FileResponse:
     """An artifact: pictures and text to look at, everything else to save. Raises NotFound."""
-    found = artifact.get_artifact(workspace, origin, container, path)
+    file, found = artifact.open_artifact(workspace, origin, container, path)
     suffix = PurePosixPath(found.path).suffix.lower()
     media_type = "application/octet-stream"
     if suffix in _IMAGES:
@@ -65,7 +64,8 @@ def file_response(
     name = quote(PurePosixPath(found.path).name)
     disposition = f"{'inline' if is_shown else 'attachment'}; filename*=UTF-8''{name}"
     return FileResponse(
-        _path_of(workspace, found),
+        file,
+        found.blob.size,
         media_type=media_type,
         headers={**_HEADERS, "Content-Disposition": disposition},
     )
@@ -78,10 +78,12 @@ def read_log(
 
     The part ends with a whole character: a log that is being written may end within one.
     """
-    found = artifact.get_artifact(workspace, artifact.RUN_ORIGIN, run.data_container_id, path)
+    file, found = artifact.open_artifact(
+        workspace, artifact.RUN_ORIGIN, run.data_container_id, path
+    )
     total = found.blob.size
     begin = max(0, total - LOG_BYTES) if start is None else min(max(0, start), total)
-    with open(_path_of(workspace, found), "rb") as file:
+    with file:
         content = _read(file, begin, min(LOG_BYTES, total - begin))
     if start is None and begin > 0:
         # Not with half a line.
@@ -89,11 +91,6 @@ def read_log(
         begin = total - len(content)
     content = _whole_characters(content)
     return LogPart(content.decode("utf-8", "replace"), begin, begin + len(content))
-
-
-def _path_of(workspace: LocalWorkspace, found: artifact.Artifact) -> str:
-    account = workspace.settings.storage_account
-    return str(workspace.blobs.path_of(account, artifact.ARTIFACT_CONTAINER, found.blob.name))
 
 
 def _read(file: BinaryIO, start: int, count: int) -> bytes:

@@ -7,10 +7,11 @@ An artifact is named by origin, container and path: `ExperimentRun`, `dcid.{run 
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from local_workspace.clock import iso
@@ -170,11 +171,34 @@ def get_artifact(workspace: LocalWorkspace, origin: str, container: str, path: s
     except BlobError as error:
         if error.status != 404:
             raise
-        raise NotFound(
-            f"The artifact '{path}' was not found in '{origin}/{container}'.",
-            inner_code="ArtifactNotFound",
-        ) from error
+        raise _not_found(origin, container, path) from error
     return Artifact(origin, container, path, blob)
+
+
+def open_artifact(
+    workspace: LocalWorkspace, origin: str, container: str, path: str
+) -> tuple[BinaryIO, Artifact]:
+    """The open file of an artifact, and the artifact as it was then. Raises NotFound.
+
+    The file has all that the artifact's size says, and more of it when the artifact grows.
+    """
+    path = artifact_path(path)
+    name = _blob_name(origin, container, path)
+    account = workspace.settings.storage_account
+    try:
+        descriptor, blob = workspace.blobs.open_descriptor(account, ARTIFACT_CONTAINER, name)
+    except BlobError as error:
+        if error.status != 404:
+            raise
+        raise _not_found(origin, container, path) from error
+    return os.fdopen(descriptor, "rb"), Artifact(origin, container, path, blob)
+
+
+def _not_found(origin: str, container: str, path: str) -> NotFound:
+    return NotFound(
+        f"The artifact '{path}' was not found in '{origin}/{container}'.",
+        inner_code="ArtifactNotFound",
+    )
 
 
 def read_artifact(workspace: LocalWorkspace, origin: str, container: str, path: str) -> bytes:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Depends, Query
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from local_workspace.errors import BadRequest
 from local_workspace.http import (
     WORKSPACE_SCOPE,
+    FileResponse,
     JSONResponse,
     get_workspace,
     json_body,
@@ -117,11 +118,8 @@ def download(
     origin: str, container: str, path: str, workspace: LocalWorkspace = Depends(get_workspace)
 ) -> FileResponse:
     """Send the content of an artifact."""
-    found = records.get_artifact(workspace, origin, container, path)
-    file = workspace.blobs.path_of(
-        workspace.settings.storage_account, records.ARTIFACT_CONTAINER, found.blob.name
-    )
-    return FileResponse(file, media_type=found.blob.content_type)
+    file, found = records.open_artifact(workspace, origin, container, path)
+    return FileResponse(file, found.blob.size, media_type=found.blob.content_type)
 
 
 @router.post("/content/{origin}/{container}/{path:path}", openapi_extra=sdk("Artifact service"))

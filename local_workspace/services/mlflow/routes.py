@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from local_workspace.errors import NotImplementedHere
 from local_workspace.http import (
     WORKSPACE_SCOPE,
+    FileResponse,
     JSONResponse,
     get_principal,
     get_workspace,
@@ -19,6 +23,8 @@ from local_workspace.http import (
 from local_workspace.identity.sign_in import signed_in
 from local_workspace.identity.tokens import Principal
 from local_workspace.service import Service
+from local_workspace.services import model_management, run_history
+from local_workspace.services.artifact import RUN_ORIGIN, open_artifact
 from local_workspace.services.mlflow.application import MlflowApplication
 from local_workspace.workspace import LocalWorkspace
 
@@ -126,6 +132,13 @@ def show_page(
                 media_type="application/json",
             )
         return Response(status_code=303, headers={"Location": "/studio/"})
+    if path in ("get-artifact", "model-versions/get-artifact"):
+        return _artifact(workspace, path, request.query_params)
+    if "mlflow-artifacts/" in path:
+        raise NotImplementedHere(
+            "The files of runs and models lie in storage of the workspace: MLflow's proxy for "
+            "artifacts (mlflow-artifacts) is not used. The page of a run links to its files."
+        )
     answer = application.respond(
         request.method,
         f"/{path}",
@@ -135,12 +148,37 @@ def show_page(
         root=_PAGES,
     )
     answer.headers["X-Content-Type-Options"] = "nosniff"
-    if path.endswith("get-artifact"):
-        # A file of a run must not act as a page of this origin.
-        answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    else:
-        answer.headers["Content-Security-Policy"] = _POLICY
+    answer.headers["Content-Security-Policy"] = _POLICY
     return answer
+
+
+def _artifact(workspace: LocalWorkspace, kind: str, asked: Mapping[str, str]) -> Response:
+    """A file of a run or a model, as it lies in storage: MLflow would copy it first.
+
+    Raises NotFound, and BadRequest when no file is named.
+    """
+    wanted = asked.get("path") or ""
+    with workspace.database.read() as session:
+        if kind == "get-artifact":
+            run_id = asked.get("run_id") or asked.get("run_uuid") or ""
+            place = RUN_ORIGIN, run_history.get_run(session, run_id).data_container_id
+        else:
+            name, version = asked.get("name") or "", asked.get("version") or ""
+            row = model_management.get_version(session, name, version)
+            place, wanted = (row.origin, row.container), f"{row.path}/{wanted}"
+    file, found = open_artifact(workspace, *place, wanted)
+    name = quote(PurePosixPath(found.path).name)
+    return FileResponse(
+        file,
+        found.blob.size,
+        media_type=found.blob.content_type,
+        headers={
+            # A file of a run must not act as a page of this origin.
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+        },
+    )
 
 
 SERVICE = Service(name="mlflow", title="MLflow", router=router, prefixes=("mlflow",))

@@ -168,8 +168,9 @@ def test_files_cannot_act_as_pages(browser, run):
     saved = browser.get(files["outputs/page.html"] + "?download=true")
     assert saved.headers["content-disposition"].startswith("attachment")
     assert saved.text == SCRIPT
-    outside = browser.page(f"/studio/runs/{run.id}/files/..%2f..%2fworkspace.json", status=400)
-    assert "contains '..'" in text(outside.main)
+    outside = browser.page(f"/studio/runs/{run.id}/files/..%2f..%2fworkspace.json", status=404)
+    assert "'workspace.json' not found" in text(outside.main)
+    assert browser.get("/studio/..%2f..%2fworkspace.json").status_code == 400
     assert browser.get(f"/studio/runs/{run.id}/files/outputs/none.txt").status_code == 404
 
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import tempfile
+from pathlib import Path
 
 import pytest
 from azureml.core import Experiment
@@ -59,6 +61,48 @@ def test_files_are_listed_and_cannot_act_as_pages(browser, run):
     assert answer.text == "<script>alert('x')</script>"
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_files_are_not_copied_to_be_looked_at(browser, run):
+    def copies():
+        return list(Path(tempfile.gettempdir()).glob("*/outputs/page.html"))
+
+    before = copies()
+    for _ in range(3):
+        file = {"run_id": run.id, "path": "outputs/page.html"}
+        assert browser.get("/studio/mlflow/get-artifact", params=file).status_code == 200
+    assert copies() == before
+
+
+def test_files_of_a_model_are_shown(browser, run):
+    model = run.register_model("shown-by-mlflow", model_path="outputs")
+    answer = browser.get(
+        "/studio/mlflow/model-versions/get-artifact",
+        params={"name": model.name, "version": model.version, "path": "page.html"},
+    )
+    assert answer.text == "<script>alert('x')</script>"
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("page", "question"),
+    [
+        ("get-artifact", {"path": "outputs/none.txt"}),
+        ("get-artifact", {"run_id": "no-such-run", "path": "x"}),
+        ("model-versions/get-artifact", {"name": "none", "version": "1", "path": "x"}),
+        ("ajax-api/2.0/mlflow-artifacts/artifacts/x", {}),
+    ],
+)
+def test_what_is_not_there_is_404(browser, run, page, question):
+    question = {"run_id": run.id, **question}
+    answer = browser.get(f"/studio/mlflow/{page}", params=question)
+    assert answer.status_code == 404 and len(answer.json()["error"]["message"]) > 20
+
+
+@pytest.mark.parametrize("path", ["", "../../x", "/"])
+def test_what_is_no_path_of_a_file_is_refused(browser, run, path):
+    question = {"run_id": run.id, "path": path}
+    assert browser.get("/studio/mlflow/get-artifact", params=question).status_code == 400
 
 
 def test_nothing_is_shown_without_signing_in(local_workspace, run):
