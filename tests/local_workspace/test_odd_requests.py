@@ -119,7 +119,19 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def registries():
+    """MLflow's own lists of stores, as they were: its clients are in this process, too."""
+    from mlflow.store.artifact.artifact_repository_registry import _artifact_repository_registry
+
+    known = _artifact_repository_registry._registry
+    before = dict(known)
+    yield
+    known.clear()
+    known.update(before)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, registries):
     logging.getLogger("httpx").setLevel(logging.WARNING)
     application = startup.build(Paths(tmp_path_factory.mktemp("odd")), Settings(), 1)
     with TestClient(application, "https://localhost", follow_redirects=False) as client:
