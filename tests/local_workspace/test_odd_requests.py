@@ -56,7 +56,9 @@ class Server:
     def send(self, method, path, body=None, query=""):
         """The answer to a request; `body` is bytes, or a value that is sent as JSON."""
         content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        address = f"{self.address(path)}{query}"
+        # The resource manager asks for it.
+        version = f"{'&' if query else '?'}api-version=2022-05-01"
+        address = f"{self.address(path)}{query}{version}"
         return self.client.request(method, address, content=content, headers=self.headers)
 
     def address(self, path, /, **others):
