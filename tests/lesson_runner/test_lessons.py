@@ -137,8 +137,11 @@ except KeyboardInterrupt:
     ],
 )
 def test_an_interrupted_lesson_ends_and_what_goes_on_is_said(
-    collection, capsys, monkeypatch, jobs, said
+    collection, capsys, monkeypatch, request, jobs, said
 ):
+    # Of a program that a shell has put into the background it is ignored, and so below it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     collection.azure()
     collection.lesson("01", INTERRUPTED)
     monkeypatch.setattr("lesson_runner.__main__._ask_for_jobs", lambda *_: jobs)

@@ -20,7 +20,8 @@ def tree(text):
 
 
 def test_lesson_is_short(text):
-    assert len(text.splitlines()) < 200
+    # What all of them open with, the check of the Python, is not counted.
+    assert len(text.splitlines()) < 205
     assert text.count("\n# %% ") >= 3, "cells"
 
 

@@ -30,8 +30,13 @@ def get(local_workspace, path, token=None, **headers):
     return requests.get(local_workspace.origin + path, headers=headers, timeout=10)
 
 
+def scope_of(local_workspace):
+    """The path of the workspace in the resource manager."""
+    return f"{local_workspace.settings.scope}?api-version=2021-04-01"
+
+
 def test_a_token_opens_and_nothing_else_does(local_workspace, issuer):
-    path = local_workspace.settings.scope + "?api-version=2021-04-01"
+    path = scope_of(local_workspace)
     token, _ = issuer.issue("https://localhost/")
     assert get(local_workspace, path, token).json()["name"] == "local-workspace"
 
@@ -51,12 +56,12 @@ def test_an_unsigned_token_is_refused(local_workspace, issuer):
     token, _ = issuer.issue("https://localhost/")
     claims = jwt.decode(token, options={"verify_signature": False})
     unsigned = jwt.encode(claims, None, algorithm="none")
-    assert get(local_workspace, local_workspace.settings.scope, unsigned).status_code == 401
+    assert get(local_workspace, scope_of(local_workspace), unsigned).status_code == 401
 
 
 def test_an_expired_token_says_so(local_workspace, issuer):
     token, _ = issuer.issue("https://localhost/", lifetime=-LEEWAY_SECONDS - 1)
-    answer = get(local_workspace, local_workspace.settings.scope, token)
+    answer = get(local_workspace, scope_of(local_workspace), token)
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "ExpiredAuthenticationToken"
     assert "has expired" in answer.json()["error"]["message"]
@@ -66,22 +71,22 @@ def test_a_token_holds_when_the_clock_was_put_back(local_workspace, issuer, monk
     now = time.time()
     monkeypatch.setattr(tokens.time, "time", lambda: now + LEEWAY_SECONDS - 5)
     token, _ = issuer.issue("https://localhost/")
-    assert get(local_workspace, local_workspace.settings.scope, token).status_code == 200
+    assert get(local_workspace, scope_of(local_workspace), token).status_code == 200
     monkeypatch.setattr(tokens.time, "time", lambda: now + 2 * LEEWAY_SECONDS)
     token, _ = issuer.issue("https://localhost/")
-    assert get(local_workspace, local_workspace.settings.scope, token).status_code == 401
+    assert get(local_workspace, scope_of(local_workspace), token).status_code == 401
 
 
 def test_the_token_of_another_workspace_is_refused(local_workspace):
     token, _ = TokenIssuer(Settings()).issue("https://localhost/")
-    answer = get(local_workspace, local_workspace.settings.scope, token)
+    answer = get(local_workspace, scope_of(local_workspace), token)
     assert answer.status_code == 401
     assert "python -m local_workspace env" in answer.json()["error"]["message"]
 
 
 def test_a_reader_reads_only(local_workspace, issuer):
     token, _ = issuer.issue("https://localhost/", role="Reader")
-    path = local_workspace.settings.scope + "?api-version=2021-04-01"
+    path = scope_of(local_workspace)
     assert get(local_workspace, path, token).status_code == 200
     refused = requests.patch(
         local_workspace.origin + path,

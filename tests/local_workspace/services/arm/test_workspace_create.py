@@ -114,6 +114,7 @@ def test_nobody_is_believed_to_stand_in_front_of_the_server(local_workspace, tok
     path = f"/subscriptions/{local_workspace.settings.subscription_id}"
     answer = requests.get(
         f"{local_workspace.origin}{path}/providers/Microsoft.Resources/deployments",
+        params={"api-version": "2022-05-01"},
         headers={
             "Authorization": f"Bearer {token}",
             "X-Forwarded-Proto": "http",
