@@ -17,9 +17,14 @@ def iso(moment: datetime | None) -> str | None:
     """
     if moment is None:
         return None
+    return as_utc(moment).isoformat(timespec="microseconds")
+
+
+def as_utc(moment: datetime) -> datetime:
+    """`moment` in UTC; one without a zone is in UTC already: SQLite gives them back so."""
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds")
+        return moment.replace(tzinfo=timezone.utc)
+    return moment.astimezone(timezone.utc)
 
 
 def parse_iso(text: str) -> datetime:
@@ -35,10 +40,7 @@ def parse_iso(text: str) -> datetime:
         digits = len(tail) - len(tail.lstrip("0123456789"))
         # Azure writes 100-nanosecond ticks; datetime takes exactly six digits before Python 3.11.
         text = f"{head}.{tail[:digits][:6].ljust(6, '0')}{tail[digits:]}"
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
     try:
-        return moment.astimezone(timezone.utc)
+        return as_utc(datetime.fromisoformat(text))
     except OverflowError as error:
         raise ValueError(f"{text} is beyond the years 1 to 9999") from error

@@ -58,6 +58,20 @@ class ComputeChanged(Event):
     key: str
 
 
+@dataclass(frozen=True)
+class PipelineChanged(Event):
+    """A run of a pipeline began, or is to end."""
+
+    run_id: str
+
+
+@dataclass(frozen=True)
+class ScheduleChanged(Event):
+    """A schedule was made or changed."""
+
+    schedule_id: str
+
+
 Subscriber = Callable[[Event], None]
 
 

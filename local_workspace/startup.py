@@ -14,6 +14,8 @@ from local_workspace.app import Application
 from local_workspace.engines.base import Engine
 from local_workspace.engines.environments import EnvironmentsEngine
 from local_workspace.engines.jobs import JobsEngine
+from local_workspace.engines.pipelines import PipelinesEngine
+from local_workspace.engines.schedules import SchedulesEngine
 from local_workspace.paths import Paths
 from local_workspace.service import Service
 from local_workspace.services.arm import routes as arm
@@ -31,6 +33,7 @@ from local_workspace.services.metric import routes as metric
 from local_workspace.services.mlflow import routes as mlflow
 from local_workspace.services.model_management import routes as model_management
 from local_workspace.services.not_here_yet import SERVICES_NOT_HERE_YET
+from local_workspace.services.pipelines import routes as pipelines
 from local_workspace.services.run_history import routes as run_history
 from local_workspace.settings import Settings
 from local_workspace.studio import routes as studio
@@ -49,6 +52,7 @@ SERVICES: tuple[Service, ...] = (
     artifact.SERVICE,
     content.SERVICE,
     execution.SERVICE,
+    pipelines.SERVICE,
     mlflow.SERVICE,
     model_management.SERVICE,
     credential.SERVICE,
@@ -59,7 +63,12 @@ SERVICES: tuple[Service, ...] = (
 )
 
 # In the order in which they start: one may use those before it.
-ENGINES: tuple[type[Engine], ...] = (EnvironmentsEngine, JobsEngine)
+ENGINES: tuple[type[Engine], ...] = (
+    EnvironmentsEngine,
+    JobsEngine,
+    PipelinesEngine,
+    SchedulesEngine,
+)
 
 
 def build(

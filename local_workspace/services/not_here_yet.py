@@ -27,13 +27,6 @@ def _planned(
 
 SERVICES_NOT_HERE_YET = (
     _planned(
-        "pipelines",
-        "Pipelines, published pipelines, schedules",
-        "`azureml.pipeline`",
-        prefixes=("pipelines", "studioservice"),
-        discovery=("pipelines",),
-    ),
-    _planned(
         "serving",
         "Web services, inference, local and remote deployment",
         "`Model.deploy`, `Webservice`",

@@ -189,7 +189,139 @@ _SNAPSHOT = {
 }
 
 # The usual body of each route that takes one, by method and the end of its path.
+_MODULE = {
+    "Name": "m",
+    "Description": "about",
+    "IsDeterministic": True,
+    "ModuleExecutionType": "escloud",
+    "StepType": "PythonScriptStep",
+    "IdentifierHash": "h",
+    "StorageId": NO_SNAPSHOT,
+    "Runconfig": "{}",
+    "StructuredInterface": {
+        "Inputs": [
+            {
+                "Name": "in",
+                "DataTypeIdsList": ["AnyFile"],
+                "DataStoreMode": "mount",
+                "IsOptional": True,
+                "PathOnCompute": "x",
+                "DataReferenceName": "in",
+            }
+        ],
+        "Outputs": [{"Name": "out", "DataTypeId": "AnyFile", "DataStoreName": "made_here"}],
+        "Parameters": [{"Name": "p", "DefaultValue": "1", "SetEnvironmentVariable": True}],
+        "MetadataParameters": [{"Name": "Target", "DefaultValue": "cc"}],
+        "Arguments": [{"ValueType": "Parameter", "Value": "p"}],
+    },
+}
+_ASSIGNMENTS = {
+    "ParameterAssignments": {"rate": "2"},
+    "DataPathAssignments": {"folder": {"DataStoreName": "made_here", "RelativePath": "a"}},
+    "DataSetDefinitionValueAssignments": {},
+}
+_PIPELINE = {
+    "Graph": {
+        "ModuleNodes": [
+            {
+                "Id": "n",
+                "ModuleId": "{module_id}",
+                "RegenerateOutput": False,
+                "Runconfig": "{}",
+                "ModuleParameters": [{"Name": "p", "Value": "rate", "ValueType": "1"}],
+                "ModuleMetadataParameters": [{"Name": "Script", "Value": "s.py"}],
+                "ModuleInputSettings": [{"Name": "in", "DataStoreMode": "mount"}],
+                "ModuleOutputSettings": [
+                    {
+                        "Name": "out",
+                        "DatasetOutputOptions": {
+                            "PathOnDatastore": "a",
+                            "SourceGlobs": {"GlobPatterns": ["*"]},
+                        },
+                        "DatasetRegistration": {"Name": "d", "Tags": {"a": "b"}},
+                    }
+                ],
+            }
+        ],
+        "DatasetNodes": [{"Id": "d", "DataPathParameterName": "folder"}],
+        "Edges": [
+            {
+                "SourceOutputPort": {"NodeId": "d", "PortName": "data"},
+                "DestinationInputPort": {"NodeId": "n", "PortName": "in"},
+            },
+            {
+                "SourceOutputPort": {"NodeId": "n", "PortName": "out"},
+                "DestinationInputPort": {"GraphPortName": "all"},
+            },
+        ],
+    },
+    "GraphInterface": {
+        "Parameters": [{"Name": "rate", "DefaultValue": "1", "Type": "0"}],
+        "DataPathParameters": [
+            {"Name": "folder", "DefaultValue": _ASSIGNMENTS["DataPathAssignments"]["folder"]}
+        ],
+        "DataPathParameterList": [],
+    },
+}
+_SUBMISSION = {
+    "ExperimentName": "e",
+    "Description": "about",
+    "RunSource": "SDK",
+    "Tags": {"a": "b"},
+    "ContinueRunOnStepFailure": False,
+    **_ASSIGNMENTS,
+}
+_SCHEDULE = {
+    "Name": "s",
+    "PipelineId": "{pipeline_id}",
+    "PipelineSubmissionInfo": _SUBMISSION,
+    "ScheduleType": "0",
+    "EntityStatus": "Disabled",
+    "Recurrence": {
+        "Frequency": "Week",
+        "Interval": 1,
+        "StartTime": "2090-01-01T00:00:00",
+        "TimeZone": "GMT Standard Time",
+        "Schedule": {"Hours": [3], "Minutes": [30], "WeekDays": ["Monday"]},
+    },
+}
+
 BODIES: dict[tuple[str, str], Any] = {
+    ("POST", "/Modules"): _MODULE,
+    ("POST", "/DataSources"): {
+        "Name": "d",
+        "DataTypeId": "AnyFile",
+        "DataStoreName": "made_here",
+        "PathOnDataStore": "a/b",
+        "IdentifierHash": "h",
+    },
+    ("POST", "/PipelineRuns/Unsubmitted/CreationInfoWithGraph"): {
+        "CreationInfo": _SUBMISSION,
+        **_PIPELINE,
+    },
+    ("POST", "/Pipelines/Create"): {"Name": "p", "Version": "1", **_SUBMISSION, **_PIPELINE},
+    ("PUT", "/Pipelines/{pipeline_id}/status"): "Active",
+    ("POST", "/PipelineRuns/PipelineSubmit/{pipeline_id}"): _SUBMISSION,
+    ("POST", "/PipelineEndpointSubmit/Id/{endpoint_id}"): _SUBMISSION,
+    ("POST", "/PipelineEndpointSubmit/Id/{endpoint_id}/{version}"): _SUBMISSION,
+    ("POST", "/PipelineEndpoints/Create"): {
+        "Name": "e",
+        "Description": "about",
+        "PipelineId": "{pipeline_id}",
+    },
+    ("PUT", "/PipelineEndpoints/{endpoint_id}"): {
+        "Name": "e",
+        "Description": "about",
+        "DefaultVersion": "0",
+        "EntityStatus": "Active",
+        "PipelineVersionList": [{"Version": "0", "PipelineId": "{pipeline_id}"}],
+    },
+    ("POST", "/Schedules/Create"): _SCHEDULE,
+    ("PUT", "/Schedules/{schedule_id}"): _SCHEDULE,
+    ("POST", "/Graph/Node/StatusCode"): ["n"],
+    ("POST", "/Graph/Node/Status"): ["n"],
+    ("POST", "/PipelineRuns/{run_id}/Outputs"): ["n"],
+    ("POST", "/Graph/Shareable/{kind}"): ["n"],
     ("POST", "/datastore/v1.0{WS}/datastores"): _DATASTORE,
     ("PUT", "/datastore/v1.0{WS}/datastores/{name}"): _DATASTORE,
     ("POST", "/dataset/v1.0{WS}/datasets"): _DATASET,

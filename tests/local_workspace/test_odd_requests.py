@@ -66,8 +66,7 @@ class Server:
         values = {**self.values, **self._own(path), **others}
         return re.sub(r"\{(\w+)(?::path)?\}", lambda m: str(values.get(m[1], "x")), path)
 
-    @staticmethod
-    def _own(path):
+    def _own(self, path):
         """Where a name is that of something else than an experiment or environment."""
         if "/computes/{name}" in path:
             return {"name": "cc"}
@@ -77,12 +76,15 @@ class Server:
             return {"name": "d"}
         if "/models/{name}" in path:
             return {"name": "m"}
+        if "/pipelines/" in path:
+            run_id = self.values.get("pipeline_run", "")
+            return {"run_id": run_id, "version": "0", "kind": "STDOUT"}
         return {"version": "v2.0"} if path.startswith("/mlflow/") else {}
 
     def filled(self, body):
         """`body` with the ids of this server in it."""
         text = json.dumps(body)
-        for name in ("experiment_id", "asset_id"):
+        for name in ("experiment_id", "asset_id", "module_id", "pipeline_id"):
             text = text.replace(f"{{{name}}}", str(self.values.get(name)))
         return json.loads(text)
 
@@ -113,9 +115,19 @@ class Server:
         asset = self._make("POST", "/modelmanagement/v1.0{WS}/assets")
         self.values["asset_id"] = asset["id"]
         self._make("POST", "/modelmanagement/v1.0{WS}/models")
+        pipelines = "/pipelines/v1.0{WS}"
+        for name, path in (
+            ("module_id", "/Modules"),
+            ("pipeline_id", "/Pipelines/Create"),
+            ("endpoint_id", "/PipelineEndpoints/Create"),
+            ("schedule_id", "/Schedules/Create"),
+            ("pipeline_run", "/PipelineRuns/Unsubmitted/CreationInfoWithGraph"),
+        ):
+            self.values[name] = self._make("POST", f"{pipelines}{path}")["Id"]
 
     def _make(self, method, path):
-        answer = self.send(method, path, self.filled(usual_body(method, path)))
+        query = "?experimentName=e" if "/pipelines/" in path else ""
+        answer = self.send(method, path, self.filled(usual_body(method, path)), query)
         assert answer.status_code < 300, answer.text
         return answer.json()
 
@@ -161,7 +173,7 @@ WITH_BODY = [(method, path) for method, path, _ in ROUTES if method != "GET"]
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
 def test_odd_bodies(server, method, path):
     usual = usual_body(method, path)
-    query = "?runId=new-run" if path.endswith("run") else "?skipValidation=true"
+    query = "?runId=new-run" if path.endswith("run") else "?skipValidation=true&experimentName=e"
 
     def answers():
         for body in ODD_BODIES:

@@ -58,7 +58,9 @@ def place_references(
     for one in job.references:
         with _explained(one, "cannot be made available"):
             for path in _paths_of(workspace, job, attempt, one):
-                if one.mode == "upload":
+                if one.mode == "output":
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                elif one.mode == "upload":
                     _make_room(path)
                 else:
                     _fill(workspace, job, one, path, notes, stop, say)
@@ -80,7 +82,7 @@ def deliver_references(
                 if one.mode == "mount":
                     changed = [file for file in _files_of(path) if notes.has_changed(file)]
                     _put(workspace, one, path, changed, stop, say, overwrite=True)
-                elif one.mode == "upload" and succeeded:
+                elif one.mode in ("upload", "output") and succeeded:
                     files = list(_files_of(path))
                     if not files:
                         say(f"The data reference '{one.name}' uploads nothing: {path} is empty.")
@@ -108,7 +110,8 @@ def _path_of(
         base = job_folder(workspace, job.run_id) / "references" / one.name
     else:
         base = attempt_folder(workspace, job, attempt) / "references" / one.name
-    return Path(os.path.normpath(base if one.mode == "upload" else base / one.path))
+    is_itself = one.mode in ("upload", "output")
+    return Path(os.path.normpath(base if is_itself else base / one.path))
 
 
 def _paths_of(workspace: LocalWorkspace, job: Job, attempt: int, one: JobReference) -> list[Path]:

@@ -95,13 +95,15 @@ class JobReference:
     """A path in a datastore (a DataReference of the SDK) that a job reads or writes as files.
 
     Attributes:
+        mode: "output" is a path that does not exist before; the job makes a file or a folder of
+            it, which goes to `path` when the job has succeeded.
         path: in the datastore, without slashes around it; empty for all of it.
         path_on_compute: as it was given, relative to the working folder unless absolute.
         overwrite: whether files that are at the destination already are replaced.
     """
 
     name: str
-    mode: Literal["mount", "download", "upload"]
+    mode: Literal["mount", "download", "upload", "output"]
     datastore: str
     path: str = ""
     path_on_compute: str | None = None

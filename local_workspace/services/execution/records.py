@@ -14,7 +14,12 @@ from local_workspace.services.compute import find_compute
 from local_workspace.services.execution.datasets import saved_dataset_id
 from local_workspace.services.execution.environments import with_registered_environment
 from local_workspace.services.execution.job import Job
-from local_workspace.services.execution.parsing import Submission, parse_job, parse_submission
+from local_workspace.services.execution.parsing import (
+    LOCAL,
+    Submission,
+    parse_job,
+    parse_submission,
+)
 from local_workspace.services.execution.queue import find_job, request_cancel
 from local_workspace.services.execution.references import check_references
 from local_workspace.services.execution.wire import input_lineage
@@ -70,29 +75,48 @@ def submit_run(
             lambda reference: saved_dataset_id(session, reference),
         )
         check_references(workspace, session, job.references)
-        target = submission.target
-        if job.compute is not None:
-            target = _check_compute(session, target, job.layout.nodes)
-            content.get_snapshot(session, str(job.snapshot_id))
+        target = check_job(session, job)
         row = _add_run(session, workspace, job, submission, target, created_by)
-        session.add(
-            JobRow(
-                run_id=run_id,
-                kind=job.kind,
-                compute=job.compute,
-                document=job.document(),
-                node_count=job.layout.nodes,
-                state="submitted",
-                attempts=0,
-                losses=0,
-                cancel_requested=False,
-                submitted=utc_now(),
-                has_logs=True,
-                ran_seconds=0.0,
-            )
-        )
+        add_job(session, job)
     jobs_engine(workspace).submit(run_id)
     return row
+
+
+def check_job(session: Session, job: Job) -> str:
+    """The name of the compute target of a job.
+
+    Raises NotFound for an unknown compute target or snapshot, BadRequest for too many nodes.
+    """
+    if job.compute is None:
+        return LOCAL
+    target = _check_compute(session, job.compute, job.layout.nodes)
+    content.get_snapshot(session, str(job.snapshot_id))
+    return target
+
+
+def add_job(session: Session, job: Job) -> None:
+    """Put a job into the queue. Its run is there already; `start_job` follows after the commit."""
+    session.add(
+        JobRow(
+            run_id=job.run_id,
+            kind=job.kind,
+            compute=job.compute,
+            document=job.document(),
+            node_count=job.layout.nodes,
+            state="submitted",
+            attempts=0,
+            losses=0,
+            cancel_requested=False,
+            submitted=utc_now(),
+            has_logs=True,
+            ran_seconds=0.0,
+        )
+    )
+
+
+def start_job(workspace: LocalWorkspace, run_id: str) -> None:
+    """Tell what executes jobs of a new one. Who misses it finds it in the queue."""
+    jobs_engine(workspace).submit(run_id)
 
 
 def cancel_run(workspace: LocalWorkspace, run_id: str) -> None:
@@ -131,13 +155,14 @@ def _add_run(
             run_definition=submission.configuration,
             input_datasets=tuple(input_lineage(job)),
             properties=properties,
-            cancel_uri=_cancel_uri(workspace, job),
+            cancel_uri=cancel_uri(workspace, job),
         ),
         created_by,
     )
 
 
-def _cancel_uri(workspace: LocalWorkspace, job: Job) -> str:
+def cancel_uri(workspace: LocalWorkspace, job: Job) -> str:
+    """Where clients ask for the end of a job."""
     settings = workspace.settings
     scope = WORKSPACE_SCOPE.format(
         subscription_id=settings.subscription_id,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, literal, select
 from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
@@ -364,6 +364,18 @@ def latest_numbers(
             if number is not None:
                 found[run_id][name] = number
     return found
+
+
+def copy_metrics(session: Session, source: str, target: str) -> None:
+    """Give the run `target` all metrics of the run `source`."""
+    for table, left_out in ((MetricRow, ()), (MetricValueRow, ("id", "metric_id"))):
+        columns = [one for one in table.__table__.columns if one.name not in left_out]
+        values = [literal(target) if one.name == "run_id" else one for one in columns]
+        query = select(*values).where(table.run_id == source)
+        if table is MetricValueRow:
+            query = query.order_by(MetricValueRow.id)
+        names = [one.name for one in columns]
+        session.execute(insert(table.__table__).from_select(names, query))
 
 
 def delete_metrics(session: Session, run_id: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from local_workspace.clock import utc_now
+from local_workspace.clock import as_utc, utc_now
 from local_workspace.errors import BadRequest, Conflict, NotFound
 from local_workspace.events import RunEnded, RunStatusChanged, tell
 from local_workspace.services.run_history.changes import PLAIN, RunChanges, TextMap
@@ -231,7 +231,8 @@ def set_status(
     if status == "Running" and row.start_time is None:
         row.start_time = moment or now
     if status in TERMINAL_STATUSES:
-        row.end_time = max(moment or now, _aware(row.start_time) or moment or now)
+        end = moment or now
+        row.end_time = max(end, as_utc(row.start_time)) if row.start_time else end
         row.queueing_info = None
     bring_to(session, row, status)
     row.last_modified = now
@@ -246,13 +247,6 @@ def bring_to(session: Session, row: RunRow, status: str) -> None:
     row.status = status
     kind = RunEnded if status in TERMINAL_STATUSES else RunStatusChanged
     tell(session, kind(row.run_id, status, row.parent_run_id, row.root_run_id))
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    # SQLite gives moments back without their zone.
-    if moment is not None and moment.tzinfo is None:
-        return moment.replace(tzinfo=utc_now().tzinfo)
-    return moment
 
 
 def error_response(error: dict[str, Any] | str) -> dict[str, Any]:

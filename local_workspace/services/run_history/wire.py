@@ -69,6 +69,18 @@ def run_dto(row: RunRow) -> dict[str, Any]:
     }
 
 
+def _as_the_client_looks(row: RunRow, log_files: dict[str, str]) -> dict[str, str]:
+    """The logs of a run; that of a step is there by its old name, too.
+
+    `StepRun.wait_for_completion(show_output=True)` follows logs in `azureml-logs/` alone, where
+    Azure had them before `user_logs/`.
+    """
+    log = log_files.get("user_logs/std_log.txt")
+    if row.run_type != "azureml.StepRun" or log is None:
+        return log_files
+    return {**log_files, "azureml-logs/70_driver_log.txt": log}
+
+
 def run_details_dto(row: RunRow, log_files: dict[str, str]) -> dict[str, Any]:
     """`row` as the SDK's RunDetailsDto; `log_files` are addresses by path."""
     return {
@@ -91,7 +103,7 @@ def run_details_dto(row: RunRow, log_files: dict[str, str]) -> dict[str, Any]:
         "inputDatasets": row.input_datasets,
         "outputDatasets": row.output_datasets,
         "runDefinition": row.run_definition,
-        "logFiles": log_files,
+        "logFiles": _as_the_client_looks(row, log_files),
         "runTypeV2": {"orchestrator": row.orchestrator, "traits": list(row.traits)},
         "submittedBy": (row.created_by or {}).get("userName"),
     }
