@@ -36,7 +36,7 @@ def client_environment(
     return {
         "ARM_CLOUD_METADATA_URL": f"{origin}/metadata/endpoints",
         "AZUREML_CURRENT_CLOUD": CLOUD_NAME,
-        "MSI_ENDPOINT": f"{origin}/msi/token",
+        "MSI_ENDPOINT": f"http://127.0.0.1:{settings.token_port}/msi/token",
         "MSI_SECRET": settings.msi_secret,
         # Only where it believes to be in App Service does the SDK send the secret.
         "APPSETTING_WEBSITE_SITE_NAME": settings.workspace_name,

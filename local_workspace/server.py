@@ -18,6 +18,7 @@ from local_workspace.process import ProcessError, ServerLock, ServerState
 from local_workspace.root_folder import prepare_root
 from local_workspace.settings import DEFAULT_PORT, BrokenSettings, Settings
 from local_workspace.store.schema import SchemaError
+from local_workspace.token_door import TokenDoor
 
 log = logging.getLogger("local_workspace")
 
@@ -44,8 +45,11 @@ def serve(paths: Paths, port: int | None) -> None:
     settings = load_or_make_settings(paths)
     listener = _listen(port, settings.port)
     bound_port = listener.getsockname()[1]
-    if bound_port != settings.port:
-        settings.port = bound_port
+    # On a port of the machine's choice, the same as last time if it is free.
+    token_listener = _listen(None, settings.token_port, 0)
+    token_port = token_listener.getsockname()[1]
+    if (bound_port, token_port) != (settings.port, settings.token_port):
+        settings.port, settings.token_port = bound_port, token_port
         settings.save(paths.settings)
     certificates = Certificates(paths.certificates)
     certificates.ensure()
@@ -73,7 +77,8 @@ def serve(paths: Paths, port: int | None) -> None:
         paths, ServerState(pid=os.getpid(), port=bound_port, workspace_id=settings.workspace_id)
     )
     log.info("Local workspace %s at https://localhost:%d", settings.workspace_id, bound_port)
-    uvicorn.Server(config).run(sockets=[listener])
+    with TokenDoor(application, token_listener):
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def load_or_make_settings(paths: Paths) -> Settings:
@@ -91,9 +96,9 @@ def load_or_make_settings(paths: Paths) -> Settings:
         raise ProcessError(str(error)) from error
 
 
-def _listen(wanted: int | None, last: int) -> socket.socket:
+def _listen(wanted: int | None, last: int, usual: int = DEFAULT_PORT) -> socket.socket:
     # Moving to a free port is better than not starting: .env is printed anew on request.
-    candidates = [wanted] if wanted is not None else [last or DEFAULT_PORT, 0]
+    candidates = [wanted] if wanted is not None else [last or usual, 0]
     for candidate in candidates:
         try:
             return _bound(candidate)

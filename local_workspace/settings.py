@@ -64,6 +64,8 @@ class Settings:
     msi_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     signing_key: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     port: int = 0
+    # Where the managed identity gives tokens.
+    token_port: int = 0
     database_url: str | None = None
     # How long the logs of ended runs stay; 0: for ever.
     keep_logs_days: int = 90
@@ -89,8 +91,10 @@ class Settings:
         for name in ("resource_group", "workspace_name"):
             if not re.fullmatch(r"[\w.()-]{1,90}", getattr(self, name), re.ASCII):
                 raise ValueError(f"{name} must be up to 90 letters, digits and any of _-.()")
-        if not _is_whole(self.port) or not 0 <= self.port <= 65535:
-            raise ValueError(f"port must be a whole number from 0 to 65535, not {self.port}")
+        for name in ("port", "token_port"):
+            port = getattr(self, name)
+            if not _is_whole(port) or not 0 <= port <= 65535:
+                raise ValueError(f"{name} must be a whole number from 0 to 65535, not {port}")
         if self.database_url is not None and not isinstance(self.database_url, str):
             raise ValueError("database_url must be a text or null")
         if not _is_whole(self.job_log_mib) or self.job_log_mib < 1:
