@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 
 import local_workspace.store.tables  # noqa: F401  (makes Base know every table)
 from local_workspace.store import sqlite
-from local_workspace.store.base import Base
+from local_workspace.store.declarative import Base
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from local_workspace.identity.sign_in import (
 )
 from local_workspace.service import Service
 from local_workspace.services import run_history
-from local_workspace.studio import assets, model_routes, run_routes
+from local_workspace.studio import listings, model_routes, run_routes
 from local_workspace.studio.pages import (
     NotSignedIn,
     PageRoute,
@@ -99,7 +99,7 @@ def home(request: Request, workspace: LocalWorkspace = Depends(viewed_workspace)
             settings=workspace.settings,
             origin=workspace.origin,
             folder=workspace.paths.root,
-            counts=assets.counts(session),
+            counts=listings.counts(session),
             statuses=run_history.count_by_status(session),
             newest=newest_runs(session, _NEWEST),
             **layout(request, workspace),
@@ -114,7 +114,7 @@ def datasets(
 ) -> Response:
     """The registered datasets."""
     with workspace.database.read() as session:
-        found = assets.datasets(session, after)
+        found = listings.datasets(session, after)
     return page("datasets.html", datasets=found, **layout(request, workspace))
 
 
@@ -127,7 +127,7 @@ def dataset(
 ) -> Response:
     """A dataset and its versions."""
     with workspace.database.read() as session:
-        found = assets.dataset(session, name, version)
+        found = listings.dataset(session, name, version)
     return page("dataset.html", found=found, **layout(request, workspace))
 
 
@@ -139,7 +139,7 @@ def datastores(
 ) -> Response:
     """The datastores."""
     with workspace.database.read() as session:
-        found = assets.datastores(session, workspace, after)
+        found = listings.datastores(session, workspace, after)
     return page("datastores.html", datastores=found, **layout(request, workspace))
 
 
@@ -147,7 +147,7 @@ def datastores(
 def compute(request: Request, workspace: LocalWorkspace = Depends(viewed_workspace)) -> Response:
     """The compute targets and their nodes."""
     with workspace.database.read() as session:
-        found = assets.computes(session)
+        found = listings.computes(session)
     return page("compute.html", computes=found, **layout(request, workspace))
 
 
@@ -159,7 +159,7 @@ def environments(
 ) -> Response:
     """The environments."""
     with workspace.database.read() as session:
-        found = assets.environment_list(session, after)
+        found = listings.environment_list(session, after)
     return page("environments.html", environments=found, **layout(request, workspace))
 
 
@@ -172,7 +172,7 @@ def environment(
 ) -> Response:
     """An environment and its packages."""
     with workspace.database.read() as session:
-        found = assets.environment(session, name, version)
+        found = listings.environment(session, name, version)
     return page("environment.html", found=found, **layout(request, workspace))
 
 

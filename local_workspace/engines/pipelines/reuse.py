@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import asdict
 
-from local_workspace.engines.pipelines.jobs import Bound
+from local_workspace.engines.pipelines.step_jobs import Bound
 from local_workspace.services.pipelines import without_ids
 
 # Where a step runs, and what the client says of the place: the same work elsewhere is the same.

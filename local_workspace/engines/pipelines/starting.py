@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from local_workspace.clock import utc_now
-from local_workspace.engines.pipelines.jobs import Bound, bind, job_of, places_of
 from local_workspace.engines.pipelines.reuse import reuse_key
+from local_workspace.engines.pipelines.step_jobs import Bound, bind, job_of, places_of
 from local_workspace.errors import ServiceError, StorageFull
 from local_workspace.services import datastore, execution, metric, pipelines, run_history
 from local_workspace.services.execution import Job

@@ -1,6 +1,6 @@
 """Artifacts: the files of runs and models. The routes are in the module `routes`."""
 
-from local_workspace.services.artifact.logs import ArtifactLog
+from local_workspace.services.artifact.artifact_log import ArtifactLog
 from local_workspace.services.artifact.records import (
     ARTIFACT_CONTAINER,
     LOG_PREFIXES,

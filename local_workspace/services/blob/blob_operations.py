@@ -25,9 +25,9 @@ from local_workspace.services.blob.wire import (
     parse_block_list,
     version_headers,
 )
+from local_workspace.store.blobs.blob_errors import BlobError, BlobNotFound
 from local_workspace.store.blobs.digests import md5_text
-from local_workspace.store.blobs.errors import BlobError, BlobNotFound
-from local_workspace.store.blobs.files import copy_range
+from local_workspace.store.blobs.on_disk import copy_range
 from local_workspace.store.blobs.properties import (
     APPEND_BLOB,
     BLOCK_BLOB,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from local_workspace.services.blob.request import Request
-from local_workspace.store.blobs.errors import BlobError, not_implemented
+from local_workspace.store.blobs.blob_errors import BlobError, not_implemented
 from local_workspace.store.blobs.properties import BlobProperties
 from local_workspace.store.blobs.tree import Check
 

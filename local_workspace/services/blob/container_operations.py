@@ -10,7 +10,7 @@ from local_workspace.services.blob.wire import (
     container_list_xml,
     decode_marker,
 )
-from local_workspace.store.blobs.errors import BlobError, not_implemented
+from local_workspace.store.blobs.blob_errors import BlobError, not_implemented
 from local_workspace.store.blobs.store import BlobStore
 
 _MAX_RESULTS = 5000

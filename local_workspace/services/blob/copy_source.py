@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 
-from local_workspace.services.blob.authentication import authorize
 from local_workspace.services.blob.conditions import check_source
 from local_workspace.services.blob.credentials import Credential
 from local_workspace.services.blob.request import Request
 from local_workspace.services.blob.sas import check_circumstances, verify_sas
-from local_workspace.store.blobs.errors import BlobError
+from local_workspace.services.blob.signed_requests import authorize
+from local_workspace.store.blobs.blob_errors import BlobError
 from local_workspace.store.blobs.properties import BlobProperties
 from local_workspace.store.blobs.store import BlobStore
 

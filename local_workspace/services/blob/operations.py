@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from local_workspace.services.blob import blob_operations as blob
 from local_workspace.services.blob import container_operations as container
 from local_workspace.services.blob.request import Request, Response
-from local_workspace.store.blobs.errors import BlobError, not_implemented
+from local_workspace.store.blobs.blob_errors import BlobError, not_implemented
 from local_workspace.store.blobs.store import BlobStore
 
 NO_BODY, SMALL_BODY, DATA, HASHED_DATA = "none", "small", "data", "hashed data"

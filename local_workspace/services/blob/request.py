@@ -15,7 +15,7 @@ from local_workspace.dot_segments import without_dots
 from local_workspace.services.blob.credentials import Credential
 from local_workspace.services.blob.numbers import is_number
 from local_workspace.services.blob.upload import Announced, Upload
-from local_workspace.store.blobs.errors import BlobError
+from local_workspace.store.blobs.blob_errors import BlobError
 
 
 @dataclass

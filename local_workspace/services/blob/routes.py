@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from local_workspace.service import Service
-from local_workspace.services.blob.service import BlobService
+from local_workspace.services.blob.dispatcher import BlobService
 
 SERVICE = Service(
     name="blob",

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from local_workspace.clock import utc_now
 from local_workspace.services.blob.credentials import Sas
 from local_workspace.services.blob.numbers import is_number
-from local_workspace.store.blobs.errors import BlobError
+from local_workspace.store.blobs.blob_errors import BlobError
 
 # What `sign_sas` writes; any version from 2020-12-06 on signs the same text.
 SAS_VERSION = "2021-12-02"

@@ -6,9 +6,9 @@ import base64
 import hmac
 from dataclasses import dataclass
 
+from local_workspace.store.blobs.blob_errors import BlobError
 from local_workspace.store.blobs.digests import crc64, new_md5
-from local_workspace.store.blobs.errors import BlobError
-from local_workspace.store.blobs.files import TemporaryFile
+from local_workspace.store.blobs.on_disk import TemporaryFile
 from local_workspace.store.blobs.store import BlobStore
 
 

@@ -13,8 +13,8 @@ from xml.sax.saxutils import escape, quoteattr
 from local_workspace.clock import iso, utc_now
 from local_workspace.errors import ServiceError
 from local_workspace.services.blob.request import http_date
+from local_workspace.store.blobs.blob_errors import BlobError
 from local_workspace.store.blobs.containers import ContainerProperties
-from local_workspace.store.blobs.errors import BlobError
 from local_workspace.store.blobs.listing import Listing
 from local_workspace.store.blobs.properties import APPEND_BLOB, BLOCK_BLOB, BlobProperties
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from local_workspace.errors import BadRequest, NotImplementedHere
 from local_workspace.fields import text_of
-from local_workspace.services.execution.fields import check_fields
 from local_workspace.services.execution.job import (
     Job,
     JobEnvironment,
@@ -18,6 +17,7 @@ from local_workspace.services.execution.job import (
     Layout,
     Registration,
 )
+from local_workspace.services.execution.known_fields import check_fields
 from local_workspace.services.execution.references import parse_references
 
 LOCAL = "local"

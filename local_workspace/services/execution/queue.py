@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from local_workspace.clock import utc_now
 from local_workspace.errors import NotFound
 from local_workspace.services import run_history
-from local_workspace.services.execution.datasets import saved_dataset_id
 from local_workspace.services.execution.job import Job, read_job
 from local_workspace.services.execution.parsing import LOCAL, Submission, parse_job
+from local_workspace.services.execution.saved_datasets import saved_dataset_id
 from local_workspace.store.tables.execution import JobRow
 
 DONE = "done"

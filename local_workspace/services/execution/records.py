@@ -11,7 +11,6 @@ from local_workspace.errors import BadRequest, Conflict, NotFound
 from local_workspace.http import WORKSPACE_SCOPE
 from local_workspace.services import content, run_history
 from local_workspace.services.compute import find_compute
-from local_workspace.services.execution.datasets import saved_dataset_id
 from local_workspace.services.execution.environments import with_registered_environment
 from local_workspace.services.execution.job import Job
 from local_workspace.services.execution.parsing import (
@@ -22,6 +21,7 @@ from local_workspace.services.execution.parsing import (
 )
 from local_workspace.services.execution.queue import find_job, request_cancel
 from local_workspace.services.execution.references import check_references
+from local_workspace.services.execution.saved_datasets import saved_dataset_id
 from local_workspace.services.execution.wire import input_lineage
 from local_workspace.store.tables.execution import JobRow
 from local_workspace.store.tables.run_history import RunRow

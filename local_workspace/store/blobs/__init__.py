@@ -3,7 +3,7 @@
 The blob service (`services/blob`) is what clients see of it.
 """
 
-from local_workspace.store.blobs.errors import BlobError
+from local_workspace.store.blobs.blob_errors import BlobError
 from local_workspace.store.blobs.listing import Listing
 from local_workspace.store.blobs.properties import BlobProperties
 from local_workspace.store.blobs.store import BlobStore

@@ -9,8 +9,8 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from local_workspace.store.blobs.errors import BlobError
-from local_workspace.store.blobs.files import Layout, TemporaryFile
+from local_workspace.store.blobs.blob_errors import BlobError
+from local_workspace.store.blobs.on_disk import Layout, TemporaryFile
 from local_workspace.store.blobs.properties import BLOCK_BLOB, BlobProperties
 
 MAX_COMMITTED_BLOCKS = 50_000

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from local_workspace.store.blobs.errors import BlobError, ContainerNotFound
-from local_workspace.store.blobs.files import Layout, is_folder, remove
+from local_workspace.store.blobs.blob_errors import BlobError, ContainerNotFound
 from local_workspace.store.blobs.names import check_account, check_container
+from local_workspace.store.blobs.on_disk import Layout, is_folder, remove
 from local_workspace.store.blobs.properties import (
     check_metadata,
     new_moment,

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from local_workspace.store.blobs.errors import BlobError
-from local_workspace.store.blobs.files import Layout
+from local_workspace.store.blobs.blob_errors import BlobError
 from local_workspace.store.blobs.names import FILE_MARK, decode_segment, successor
+from local_workspace.store.blobs.on_disk import Layout
 from local_workspace.store.blobs.properties import BlobProperties
 
 

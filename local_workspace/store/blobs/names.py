@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from local_workspace.store.blobs.errors import BlobError
+from local_workspace.store.blobs.blob_errors import BlobError
 
 FILE_MARK = "%file"
 EMPTY_MARK = "%empty"

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from local_workspace.store.blobs import blocks, containers, listing
-from local_workspace.store.blobs.containers import ContainerProperties
-from local_workspace.store.blobs.digests import md5_text, new_md5
-from local_workspace.store.blobs.errors import (
+from local_workspace.store.blobs.blob_errors import (
     BlobError,
     BlobNotFound,
     ContainerNotFound,
     os_errors,
 )
-from local_workspace.store.blobs.files import CHUNK_SIZE, TemporaryFile, sweep, write_all
+from local_workspace.store.blobs.containers import ContainerProperties
+from local_workspace.store.blobs.digests import md5_text, new_md5
 from local_workspace.store.blobs.listing import Listing
+from local_workspace.store.blobs.on_disk import CHUNK_SIZE, TemporaryFile, sweep, write_all
 from local_workspace.store.blobs.properties import (
     APPEND_BLOB,
     BlobProperties,

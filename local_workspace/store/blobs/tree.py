@@ -12,19 +12,19 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from local_workspace.store.blobs import blocks, containers
-from local_workspace.store.blobs.errors import (
+from local_workspace.store.blobs.blob_errors import (
     BlobError,
     BlobNotFound,
     ContainerNotFound,
     os_errors,
 )
-from local_workspace.store.blobs.files import Layout, TemporaryFile, remove, sync_folders
 from local_workspace.store.blobs.names import (
     check_account,
     check_blob,
     check_container,
     encode_segment,
 )
+from local_workspace.store.blobs.on_disk import Layout, TemporaryFile, remove, sync_folders
 from local_workspace.store.blobs.properties import (
     APPEND_BLOB,
     BlobProperties,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, DateTime, String, Text
 
-from local_workspace.store.base import Base
+from local_workspace.store.declarative import Base
 
 
 class SecretRow(Base):

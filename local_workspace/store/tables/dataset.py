@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
 )
 
-from local_workspace.store.base import Base
+from local_workspace.store.declarative import Base
 
 
 class SavedDatasetRow(Base):

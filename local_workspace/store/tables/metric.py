@@ -14,7 +14,7 @@ from sqlalchemy import (
     String,
 )
 
-from local_workspace.store.base import Base
+from local_workspace.store.declarative import Base
 
 
 class MetricRow(Base):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Boolean, Column, DateTime, String, Text
 
-from local_workspace.store.base import Base
+from local_workspace.store.declarative import Base
 
 
 class PipelineModuleRow(Base):

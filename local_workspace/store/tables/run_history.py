@@ -15,7 +15,7 @@ from sqlalchemy import (
     func,
 )
 
-from local_workspace.store.base import Base
+from local_workspace.store.declarative import Base
 
 
 class ExperimentRow(Base):

@@ -17,8 +17,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import make_url
 
 from local_workspace.store import schema
-from local_workspace.store.base import Base
 from local_workspace.store.database import Database
+from local_workspace.store.declarative import Base
 from local_workspace.store.schema import SchemaError
 
 REPOSITORY = Path(__file__).resolve().parents[3]

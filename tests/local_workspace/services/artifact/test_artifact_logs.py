@@ -9,7 +9,7 @@ from local_workspace.paths import Paths
 from local_workspace.services.artifact import (
     ArtifactLog,
     artifact_exists,
-    logs,
+    artifact_log,
     read_artifact,
     write_artifact,
 )
@@ -49,8 +49,8 @@ def appends(workspace, monkeypatch):
 @pytest.fixture
 def patient(monkeypatch):
     """Nothing is written before it is asked for."""
-    monkeypatch.setattr(logs, "_SECONDS", 60.0)
-    monkeypatch.setattr(logs, "_writer", logs._Writer())
+    monkeypatch.setattr(artifact_log, "_SECONDS", 60.0)
+    monkeypatch.setattr(artifact_log, "_writer", artifact_log._Writer())
 
 
 def text_of(workspace):
@@ -73,22 +73,22 @@ def test_lines_come_without_being_asked_for_and_cost_no_thread_afterwards(worksp
     log.say("hello")
     wait_until(lambda: artifact_exists(workspace, *PLACE))
     assert text_of(workspace) == "hello\n"
-    wait_until(lambda: logs._writer._thread is None)
+    wait_until(lambda: artifact_log._writer._thread is None)
     log.say("again")
     wait_until(lambda: text_of(workspace) == "hello\nagain\n")
 
 
 def test_many_lines_do_not_wait_and_an_append_is_never_too_large(workspace, log, appends, patient):
-    long = "x" * (logs._MOST_BYTES * 2)
+    long = "x" * (artifact_log._MOST_BYTES * 2)
     log.say("first")
     log.say(long)
     assert text_of(workspace) == f"first\n{long}\n"
     assert len(appends) == 3
-    assert max(map(len, appends)) <= logs._MOST_BYTES
+    assert max(map(len, appends)) <= artifact_log._MOST_BYTES
 
 
 def test_threads_do_not_lose_or_mix_lines(workspace, log, monkeypatch):
-    monkeypatch.setattr(logs, "_MOST_BYTES", 100)
+    monkeypatch.setattr(artifact_log, "_MOST_BYTES", 100)
 
     def talk(name):
         for number in range(50):
@@ -108,7 +108,7 @@ def test_threads_do_not_lose_or_mix_lines(workspace, log, monkeypatch):
 
 
 def test_what_cannot_be_written_is_kept_and_tried_again(workspace, log, monkeypatch):
-    monkeypatch.setattr(logs, "_SECONDS_AFTER_A_FAILURE", 0.01)
+    monkeypatch.setattr(artifact_log, "_SECONDS_AFTER_A_FAILURE", 0.01)
     refused = threading.Event()
     append = workspace.blobs.append
 

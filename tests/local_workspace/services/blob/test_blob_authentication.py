@@ -23,8 +23,8 @@ from blob_server import ACCOUNTS, code_of
 
 from local_workspace.clock import utc_now
 from local_workspace.services.blob import sign_sas
-from local_workspace.services.blob.authentication import string_to_sign
 from local_workspace.services.blob.sas import parse_time
+from local_workspace.services.blob.signed_requests import string_to_sign
 from local_workspace.store.blobs import BlobError
 
 SOON = timedelta(hours=1)

@@ -18,7 +18,7 @@ from blob_server import ACCOUNTS, MIB
 from execution_helpers import wait_until
 
 from local_workspace.services.blob import BlobService, sign_sas
-from local_workspace.store.blobs import BlobError, blocks, files
+from local_workspace.store.blobs import BlobError, blocks, on_disk
 from local_workspace.store.blobs.properties import new_properties
 
 OLD, NEW = b"old" * 50_000, b"newer" * 50_000
@@ -81,7 +81,7 @@ def die_at(fatal, operation):
             if hasattr(os, name):
                 setattr(os, name, deadly(getattr(os, name)))
         # Another process has other marks on its temporary files.
-        files._PROCESS = f"dead{fatal}"
+        on_disk._PROCESS = f"dead{fatal}"
         try:
             operation()
         except BaseException:
@@ -216,7 +216,7 @@ def test_blocks_from_before_a_restart_can_be_committed_for_a_while(tmp_path):
 
 
 def test_blocks_of_this_process_wait_for_a_week(store, monkeypatch):
-    monkeypatch.setattr("local_workspace.store.blobs.files._STARTED", 0)
+    monkeypatch.setattr("local_workspace.store.blobs.on_disk._STARTED", 0)
     for name, days in (("young", 6), ("old", 8)):
         stage(store, name)
         age_blocks(store, name, days * 24 * 3600)
@@ -230,7 +230,7 @@ def test_a_sweep_keeps_what_is_being_written(store, monkeypatch):
         store.sweep()
         assert len(files_below(store.layout.temporary)) == 1
         os.unlink(*files_below(store.layout.temporary))
-    monkeypatch.setattr(files, "_PROCESS", "another")
+    monkeypatch.setattr(on_disk, "_PROCESS", "another")
     with store.new_file() as elsewhere:
         monkeypatch.undo()
         store.sweep()
@@ -298,7 +298,7 @@ def test_an_append_that_fails_half_way_leaves_the_file_as_it_was(store, monkeypa
         (os, "replace"),
         (os, "fsync"),
         (os, "utime"),
-        (files.TemporaryFile, "publish"),
+        (on_disk.TemporaryFile, "publish"),
     ],
 )
 def test_a_write_that_fails_leaves_nothing_behind(store, monkeypatch, where, fails):

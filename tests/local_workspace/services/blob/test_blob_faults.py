@@ -17,7 +17,7 @@ from blob_server import ACCOUNTS, MIB
 from execution_helpers import wait_until
 
 from local_workspace.services.blob import sign_sas
-from local_workspace.store.blobs import BlobError, files
+from local_workspace.store.blobs import BlobError, on_disk
 
 
 @pytest.fixture(scope="module")
@@ -102,14 +102,14 @@ def test_data_without_a_length_are_taken_in_chunks(server, container):
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_keeps_what_was_there(server, container, monkeypatch, code):
     container.upload_blob("kept", b"old", overwrite=True)
-    write_all = files.write_all
+    write_all = on_disk.write_all
 
     def full_after_a_mebibyte(descriptor, data):
         if os.fstat(descriptor).st_size >= MIB:
             raise OSError(code, os.strerror(code))
         write_all(descriptor, data)
 
-    monkeypatch.setattr(files, "write_all", full_after_a_mebibyte)
+    monkeypatch.setattr(on_disk, "write_all", full_after_a_mebibyte)
     with pytest.raises(HttpResponseError) as caught:
         container.upload_blob("kept", b"x" * (4 * MIB), overwrite=True)
     # Not 5xx, which a client would repeat for minutes.

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import final
 
-from local_workspace.store.blobs.errors import BlobError, ContainerNotFound
+from local_workspace.store.blobs.blob_errors import BlobError, ContainerNotFound
 from local_workspace.store.blobs.names import (
     FILE_MARK,
     PROPERTIES_MARK,

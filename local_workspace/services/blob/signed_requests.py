@@ -14,7 +14,7 @@ from local_workspace.clock import utc_now
 from local_workspace.services.blob.credentials import Credential
 from local_workspace.services.blob.request import Request
 from local_workspace.services.blob.sas import check_circumstances, signature, verify_sas
-from local_workspace.store.blobs.errors import BlobError
+from local_workspace.store.blobs.blob_errors import BlobError
 
 _CLOCK_SKEW = timedelta(minutes=15)
 

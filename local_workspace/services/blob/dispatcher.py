@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from local_workspace.errors import ServiceError
-from local_workspace.services.blob.authentication import authenticate, authorize
 from local_workspace.services.blob.operations import (
     HASHED_DATA,
     NO_BODY,
@@ -25,10 +24,11 @@ from local_workspace.services.blob.operations import (
     find_operation,
 )
 from local_workspace.services.blob.request import FileSlice, Request, Response
+from local_workspace.services.blob.signed_requests import authenticate, authorize
 from local_workspace.services.blob.upload import Upload
 from local_workspace.services.blob.wire import error_xml
-from local_workspace.store.blobs.errors import BlobError, from_os_error
-from local_workspace.store.blobs.files import CHUNK_SIZE
+from local_workspace.store.blobs.blob_errors import BlobError, from_os_error
+from local_workspace.store.blobs.on_disk import CHUNK_SIZE
 from local_workspace.store.blobs.store import BlobStore
 
 Scope = MutableMapping[str, Any]
