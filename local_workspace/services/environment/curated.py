@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from local_workspace.services.environment.parsing import definition_of
 from local_workspace.services.environment.records import (
     LATEST,
     OTHER_SPELLINGS,
-    definition_of,
     get_environment,
     register_environment,
 )

@@ -25,30 +25,6 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 _RESERVED = ("AzureML", "Microsoft")
 # Versions of definitions that were submitted with a run and never registered begin so.
 _SUBMITTED = "Autosave_"
-_SECTIONS = (
-    "python",
-    "environmentVariables",
-    "docker",
-    "spark",
-    "inferencingStackVersion",
-    "r",
-)
-
-
-def definition_of(body: Any) -> dict[str, Any]:
-    """The definition in a request: the SDK writes some of the names with a capital letter.
-
-    Raises BadRequest when it is no definition.
-    """
-    if not isinstance(body, dict):
-        raise BadRequest("The body must be a JSON object: the definition of an environment.")
-    lowered = {key[:1].lower() + key[1:]: value for key, value in body.items()}
-    definition = {section: lowered.get(section) for section in _SECTIONS}
-    for section in ("python", "environmentVariables", "docker", "spark", "r"):
-        if definition[section] is not None and not isinstance(definition[section], dict):
-            raise BadRequest(f"The section '{section}' of an environment must be a JSON object.")
-    definition["environmentVariables"] = definition["environmentVariables"] or {}
-    return definition
 
 
 def register_environment(

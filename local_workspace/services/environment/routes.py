@@ -18,6 +18,7 @@ from local_workspace.http import (
 from local_workspace.service import Service
 from local_workspace.services.compute import find_compute
 from local_workspace.services.environment import builds, curated, records
+from local_workspace.services.environment.parsing import definition_of
 from local_workspace.services.environment.wire import environment_document
 from local_workspace.workspace import LocalWorkspace
 
@@ -79,7 +80,7 @@ def register_environment(
     body: Any = Depends(json_body),
 ) -> JSONResponse:
     """Register an environment; the same content keeps its version."""
-    definition = records.definition_of(body)
+    definition = definition_of(body)
     with workspace.database.write() as session:
         row = records.register_environment(session, name, definition, version)
     return JSONResponse(environment_document(workspace, row))

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from local_workspace.services.environment import records
+from local_workspace.services.environment.parsing import definition_of
 from local_workspace.services.environment.wire import asset_id, environment_document
 from local_workspace.store.tables.environment import EnvironmentRow, EnvironmentVersionRow
 from local_workspace.workspace import LocalWorkspace
@@ -29,7 +30,7 @@ def registered(
     name, version = given.get("name"), given.get("version")
     if name and not given.get("python"):
         return _by_name(workspace, records.get_environment(session, name, version), given)
-    definition = records.definition_of(given)
+    definition = definition_of(given)
     row = _find(session, name or default_name, version, definition)
     if row is None:
         if name:

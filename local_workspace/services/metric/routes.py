@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from local_workspace.clock import iso, parse_iso, utc_now
+from local_workspace.clock import iso
 from local_workspace.errors import BadRequest, ServiceError, error_body
-from local_workspace.fields import check_value, object_of, row_number, shown, text_of
+from local_workspace.fields import row_number
 from local_workspace.http import (
     WORKSPACE_SCOPE,
     JSONResponse,
@@ -19,6 +19,7 @@ from local_workspace.http import (
 )
 from local_workspace.service import Service
 from local_workspace.services.metric import records
+from local_workspace.services.metric.parsing import metrics_of, moment_of, values_of
 from local_workspace.services.run_history import add_warnings, check_run, get_run
 from local_workspace.workspace import LocalWorkspace
 
@@ -29,44 +30,6 @@ _LOG = (
     "Run.log_accuracy_table, Run.log_residuals, Run.log_predictions"
 )
 _VALUES_A_PAGE = 10_000
-
-
-def _moment(text: Any) -> Any:
-    if text is None:
-        return None
-    try:
-        return parse_iso(text)
-    except (ValueError, AttributeError) as error:
-        raise BadRequest(f"{shown(text)} is not a date and time in ISO 8601.") from error
-
-
-def _values_of(metric: Any) -> list[records.Value]:
-    check_value(metric, "A metric", large_numbers=True)
-    if not isinstance(metric, dict) or not isinstance(metric.get("value"), list):
-        raise BadRequest("A metric has a 'name', 'columns' and a list 'value'.")
-    name = text_of(metric, "name") or ""
-    columns = object_of(metric, "columns")
-    ux_type = text_of(object_of(metric, "properties"), "uxMetricType") or records.SCALAR
-    found = []
-    for value in metric["value"]:
-        data = value.get("data") if isinstance(value, dict) else None
-        if not isinstance(data, dict):
-            raise BadRequest("Each value of a metric has 'data', an object of columns.")
-        step = value.get("step")
-        if step is not None and not (type(step) is int and abs(step) < 2**63):
-            raise BadRequest(f"The step of a metric must be a whole number, not {shown(step)}.")
-        found.append(
-            records.Value(
-                name=name,
-                data=data,
-                timestamp=_moment(value.get("createdUtc")) or utc_now(),
-                step=step,
-                metric_id=text_of(value, "metricId"),
-                ux_type=ux_type,
-                columns={column: str(kind) for column, kind in columns.items()},
-            )
-        )
-    return found
 
 
 def _named(metric: Any) -> dict[str, str] | None:
@@ -83,15 +46,13 @@ def log(
     body: Any = Depends(unchecked_json_body),
 ) -> JSONResponse:
     """Log a batch of metrics; what is wrong with one does not hinder the others."""
-    metrics = body.get("values") if isinstance(body, dict) else None
-    if not isinstance(metrics, list):
-        raise BadRequest("The body must have 'values', a list of metrics.")
+    metrics = metrics_of(body)
     values: list[records.Value] = []
     owners: list[int] = []
     failed: dict[int, ServiceError] = {}
     for position, metric in enumerate(metrics):
         try:
-            of_metric = _values_of(metric)
+            of_metric = values_of(metric)
         except ServiceError as error:
             failed[position] = error
             continue
@@ -160,8 +121,8 @@ def get_metric(
             session,
             run_id,
             body["metricName"],
-            start=_moment(body.get("startTime")),
-            end=_moment(body.get("endTime")),
+            start=moment_of(body.get("startTime")),
+            end=moment_of(body.get("endTime")),
             after_id=row_number(body.get("continuationToken") or "0", "continuationToken"),
             limit=_VALUES_A_PAGE,
         )
