@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import re
 from urllib.parse import quote
 
@@ -136,12 +137,19 @@ class Server:
 def registries():
     """MLflow's own lists of stores, as they were: its clients are in this process, too."""
     from mlflow.store.artifact.artifact_repository_registry import _artifact_repository_registry
+    from mlflow.tracking._model_registry import utils as models
+    from mlflow.tracking._tracking_service import utils as runs
 
     known = _artifact_repository_registry._registry
     before = dict(known)
+    addresses = models._registry_uri, runs._tracking_uri
+    variables = dict(os.environ)
     yield
+    os.environ.clear()
+    os.environ.update(variables)
     known.clear()
     known.update(before)
+    models._registry_uri, runs._tracking_uri = addresses
 
 
 @pytest.fixture(scope="module")

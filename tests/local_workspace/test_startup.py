@@ -59,7 +59,7 @@ def test_what_is_not_answered_says_so(local_workspace, session):
 def test_the_services_to_come_say_what_they_are(local_workspace, session):
     to_come = [service for service in SERVICES if not service.is_here]
     prefixes = [prefix for service in to_come for prefix in service.prefixes]
-    assert {"pipelines", "hyperdrive", "jasmine", "datadriftmanager"} <= set(prefixes)
+    assert {"hyperdrive", "jasmine", "datadriftmanager"} <= set(prefixes)
     for service in to_come:
         for prefix in service.prefixes:
             message = refusal(session.post(f"{local_workspace.origin}/{prefix}/v1.0/x", json={}))

@@ -309,7 +309,7 @@ SERVICE = Service(
     title="Pipelines, published pipelines, schedules",
     router=router,
     prefixes=("pipelines", "studioservice"),
-    discovery={"pipelines": "", "api": ""},
+    discovery={"pipelines": ""},
     not_yet=(
         ("Drafts, modules with versions", "`PipelineDraft`, `Module`, `ModuleStep`"),
         ("Batch scoring in parallel", "`ParallelRunStep`"),
