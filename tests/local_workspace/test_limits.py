@@ -52,7 +52,9 @@ def test_a_head_that_never_ends_is_cut_off(connect):
 
 def test_a_head_that_is_too_large_at_once_is_refused(local_workspace, caller):
     call = caller("/history/v1.0{scope}")
-    answer = call("GET", "/experiments/nobody-made-it", headers={"X-Long": "x" * (MAX_HEAD - 16384)})
+    answer = call(
+        "GET", "/experiments/nobody-made-it", headers={"X-Long": "x" * (MAX_HEAD - 16384)}
+    )
     assert answer.status_code == 404
     answer = call("GET", "/experiments/nobody-made-it", headers={"X-Long": "x" * MAX_HEAD})
     assert answer.status_code == 431
