@@ -220,7 +220,9 @@ def _reuse(
     _add_run(session, row, step_run_id, changes)
     metric.copy_metrics(session, earlier.step_run_id, step_run_id)
     added = _row(row, step, step_run_id, key=key)
-    added.reused_run_id, added.outputs = earlier.step_run_id, earlier.outputs
+    added.reused_run_id = earlier.step_run_id
+    # Its pipeline may have ended before anybody noted where they are.
+    added.outputs = earlier.outputs or outputs_of(session, step, run)
     session.add(added)
     run_history.set_status(session, step_run_id, "Running")
     run_history.set_status(session, step_run_id, "Completed")

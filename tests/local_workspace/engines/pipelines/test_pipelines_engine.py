@@ -7,6 +7,7 @@ from execution_helpers import wait_until
 
 from local_workspace.engines import base
 from local_workspace.engines.pipelines import PipelinesEngine, starting
+from local_workspace.errors import NotFound
 from local_workspace.services import datastore, execution, pipelines, run_history
 from local_workspace.services.pipelines import modules, runs
 from local_workspace.services.pipelines.parsing import submission_info
@@ -46,10 +47,7 @@ class Bench:
 
     def submit(self, **options):
         with self.workspace.database.write() as session:
-            ids = [
-                modules.add_module(session, document).id
-                for document in (module("first"), module("second"))
-            ]
+            ids = [self.module(session, name) for name in ("first", "second")]
             session.flush()
             nodes = [
                 {"Id": str(number), "ModuleId": module_id, "Runconfig": '{"script": "s.py"}'}
@@ -63,6 +61,13 @@ class Bench:
             row = runs.make_run(session, graph.id, "pipelines", submission_info(options))
             runs.submit(session, row)
             return row.run_id
+
+    def module(self, session, name):
+        """The id of a module, which is made once, as clients do."""
+        try:
+            return modules.module_by_hash(session, name).id
+        except NotFound:
+            return modules.add_module(session, module(name)).id
 
     def step(self, run_id, node):
         with self.workspace.database.read() as session:
@@ -83,6 +88,8 @@ class Bench:
 def module(name):
     return {
         "Name": name,
+        "IsDeterministic": name == "first",
+        "IdentifierHash": name,
         "StructuredInterface": {
             "Inputs": [{"Name": "in", "IsOptional": True}],
             "Outputs": [{"Name": "out"}],
@@ -157,3 +164,19 @@ def test_the_cancellation_of_a_run_is_not_lost_with_the_server(bench):
         bench.end_step(first)
         wait_until(lambda: bench.status(run) == "Canceled")
     assert bench.status(first) == "Canceled"
+
+
+def test_results_of_a_run_that_was_canceled_afterwards_are_taken(bench):
+    with bench.server():
+        earlier = bench.submit()
+        first = bench.begins(earlier, "0")
+    bench.end_step(first)
+    with bench.workspace.database.write() as session:
+        runs.request_cancel(session, earlier)
+    with bench.server():
+        wait_until(lambda: bench.status(earlier) == "Canceled")
+        run = bench.submit()
+        bench.begins(run, "1")
+    step = bench.step(run, "0")
+    assert step.reused_run_id == first
+    assert step.outputs["out"]["path"] == f"azureml/{first}/out"
