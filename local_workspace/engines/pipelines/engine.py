@@ -33,12 +33,19 @@ class Progress:
     """How far a pipeline run is: its steps that have begun, with their runs."""
 
     row: PipelineRunRow
+    own: RunRow
     steps: Mapping[str, PipelineStepRow]
     runs: Mapping[str, RunRow]
 
     def nodes(self, *statuses: str) -> set[str]:
         """The steps whose runs have one of these statuses."""
         return {node for node, run in self.runs.items() if run.status in statuses}
+
+    @property
+    def is_to_stop(self) -> bool:
+        """Whether somebody wants its end: by this service, or by run history as of any run."""
+        ended = self.own.status in run_history.TERMINAL_STATUSES
+        return self.row.cancel_requested or ended or self.own.status == "CancelRequested"
 
     @property
     def running(self) -> set[str]:
@@ -67,8 +74,9 @@ class PipelinesEngine(Engine):
         """The pipeline run that an event is of."""
         if isinstance(event, PipelineChanged):
             return [event.run_id]
-        if isinstance(event, RunEnded) and event.parent_run_id:
-            return [event.parent_run_id]
+        if isinstance(event, RunEnded):
+            # A step of it, or the pipeline run itself.
+            return [one for one in (event.parent_run_id, event.run_id) if one]
         return []
 
     def look(self, key: Any) -> float | None:
@@ -78,14 +86,13 @@ class PipelinesEngine(Engine):
             if progress is None:
                 return None
             graph = self._graph(session, progress.row)
+        self._note_all_outputs(graph, progress)
         bad = progress.nodes("Failed", "Canceled")
-        if progress.row.cancel_requested:
+        if progress.is_to_stop:
             return self._stop(progress, "Canceled", None)
         if bad and not progress.row.continues_on_failure:
             return self._stop(progress, "Failed", self._error(graph, progress, bad))
         done = progress.nodes("Completed")
-        for node in sorted(done):
-            self._note_outputs(graph, progress, node)
         ready = [
             node
             for node, step in graph.steps.items()
@@ -123,13 +130,17 @@ class PipelinesEngine(Engine):
         runs = {
             node: run_history.get_run(session, step.step_run_id) for node, step in steps.items()
         }
-        return Progress(row, steps, runs)
+        return Progress(row, run_history.get_run(session, run_id), steps, runs)
 
     def _graph(self, session: Session, row: PipelineRunRow) -> Graph:
         if row.run_id not in self._graphs:
             found = pipelines.get_graph(session, row.graph_id)
             self._graphs[row.run_id] = pipelines.read_graph(session, found)
         return self._graphs[row.run_id]
+
+    def _note_all_outputs(self, graph: Graph, progress: Progress) -> None:
+        for node in sorted(progress.nodes("Completed")):
+            self._note_outputs(graph, progress, node)
 
     def _note_outputs(self, graph: Graph, progress: Progress, node: str) -> None:
         """Note where a step that has completed left its outputs, for those that read them."""

@@ -29,6 +29,8 @@ def reuse_key(bound: Bound) -> str:
         "configuration": configuration,
         "values": {name: text for name, text in bound.values.items() if name not in _OF_THE_PLACE},
         "sources": {name: asdict(source) for name, source in bound.sources.items()},
+        # A destination of the user's own may have other data each time.
+        "made_by": bound.made_by,
         "inputs": [
             {
                 "name": one.name,

@@ -99,12 +99,15 @@ def _bound(
     upstream: Mapping[str, PipelineStepRow],
 ) -> Bound:
     sources: dict[str, Source] = {}
+    made_by: dict[str, str] = {}
     for one in step.inputs:
         source = one.source
         if one.is_order_only or source is None:
             continue
         if isinstance(source, StepOutput):
-            place = upstream[source.node_id].outputs[source.port]
+            producer = upstream[source.node_id]
+            made_by[one.name] = producer.reused_run_id or producer.step_run_id
+            place = producer.outputs[source.port]
             if place["dataset_id"]:
                 sources[one.name] = SavedDataset(place["dataset_id"])
             else:
@@ -113,7 +116,7 @@ def _bound(
         found = pipelines.resolve(session, row, source)
         assert found is not None, "only what is none resolves to none"
         sources[one.name] = found
-    return bind(step, row.parameters, sources)
+    return bind(step, row.parameters, sources, made_by)
 
 
 def _row(row: PipelineRunRow, step: Step, step_run_id: str, *, key: str | None) -> PipelineStepRow:

@@ -38,14 +38,21 @@ class Bound:
     Attributes:
         values: of all its parameters, after assignment.
         sources: what its inputs read: saved datasets and paths in datastores.
+        made_by: the runs of steps that made them, by input.
     """
 
     step: Step
     values: dict[str, str]
     sources: dict[str, SavedDataset | StoredPath]
+    made_by: dict[str, str]
 
 
-def bind(step: Step, parameters: Mapping[str, str], sources: Mapping[str, Source]) -> Bound:
+def bind(
+    step: Step,
+    parameters: Mapping[str, str],
+    sources: Mapping[str, Source],
+    made_by: Mapping[str, str],
+) -> Bound:
     """A step with the parameters of its pipeline run and the sources of its inputs."""
     values = {
         name: text
@@ -57,7 +64,7 @@ def bind(step: Step, parameters: Mapping[str, str], sources: Mapping[str, Source
         for name, source in sources.items()
         if isinstance(source, (SavedDataset, StoredPath))
     }
-    return Bound(step, values, found)
+    return Bound(step, values, found, dict(made_by))
 
 
 def _text_of(value: Value, parameters: Mapping[str, str]) -> str | None:

@@ -54,6 +54,9 @@ class SchedulesEngine(Engine):
         if due <= now:
             with self.workspace.database.write() as session:
                 row = pipelines.get_schedule(session, key)
+                if not row.is_active or as_utc(row.next_fire) > now:
+                    # It was changed while this waited to write.
+                    return 0.0
                 # Moved in the same transaction in which its runs are made: none comes twice.
                 self._fire(session, row, now)
                 row.last_fire, row.next_fire = now, pipelines.next_moment(row, now)

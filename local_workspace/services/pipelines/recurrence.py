@@ -30,6 +30,9 @@ _UNITS = {
     rrule.DAILY: timedelta(days=1),
     rrule.WEEKLY: timedelta(weeks=1),
 }
+_OF_THE_CLOCK = (rrule.MINUTELY, rrule.HOURLY)
+# More than a lifetime of the longest unit there is a name for would not help anybody.
+_LONGEST_INTERVAL = 100_000
 _WEEK_DAYS = {
     "monday": rrule.MO,
     "tuesday": rrule.TU,
@@ -76,7 +79,14 @@ class Recurrence:
 
     def after(self, moment: datetime, made: datetime) -> datetime:
         """The next moment after `moment`, of a schedule that was made at `made`."""
+        if self.has_pattern and self.frequency in _OF_THE_CLOCK:
+            raise BadRequest("Hours, minutes and week days belong to the frequencies Day and Week.")
         begin = (self.start or made).astimezone(self.zone).replace(microsecond=0)
+        if self.frequency in _OF_THE_CLOCK:
+            # Minutes and hours pass evenly, whatever clocks are set to.
+            begin = as_utc(begin)
+            step = _UNITS[self.frequency] * self.interval
+            return begin + max((as_utc(moment) - begin) // step + 1, 0) * step
         rule: dict[str, Any] = {}
         if self.hours or self.minutes:
             # A pattern says all of the time of day.
@@ -86,8 +96,6 @@ class Recurrence:
         if self.week_days:
             rule["byweekday"] = self.week_days
         frequency = self.frequency
-        if self.has_pattern and frequency in (rrule.MINUTELY, rrule.HOURLY):
-            raise BadRequest("Hours, minutes and week days belong to the frequencies Day and Week.")
         begin = self._not_long_before(moment, begin)
         found = rrule.rrule(frequency, dtstart=begin, interval=self.interval, **rule).after(
             moment.astimezone(self.zone)
@@ -119,8 +127,11 @@ def recurrence_of(document: Any) -> Recurrence:
             f"{document.get('Frequency')!r}."
         )
     interval = document.get("Interval")
-    if isinstance(interval, bool) or not isinstance(interval, int) or interval < 1:
-        raise BadRequest(f"'Interval' must be a whole number of at least 1, not {interval!r}.")
+    if type(interval) is not int or not 1 <= interval <= _LONGEST_INTERVAL:
+        raise BadRequest(
+            f"'Interval' must be a whole number from 1 to {_LONGEST_INTERVAL}, not "
+            f"{cut(repr(interval))}."
+        )
     zone = _zone(document.get("TimeZone"))
     pattern = object_of(document, "Schedule")
     return Recurrence(
@@ -176,6 +187,8 @@ def _week_day(name: Any) -> Any:
 def polling_interval_of(document: Mapping[str, Any]) -> timedelta:
     """How often a datastore is looked at: minutes, 5 unless said. Raises BadRequest."""
     minutes = document.get("PollingInterval") or 5
-    if isinstance(minutes, bool) or not isinstance(minutes, int) or minutes < 1:
-        raise BadRequest(f"'PollingInterval' must be a number of minutes, not {minutes!r}.")
+    if type(minutes) is not int or not 1 <= minutes <= _LONGEST_INTERVAL:
+        raise BadRequest(
+            f"'PollingInterval' must be a number of minutes, not {cut(repr(minutes))}."
+        )
     return timedelta(minutes=minutes)

@@ -95,7 +95,9 @@ def _fill(session: Session, row: ScheduleRow, document: Mapping[str, Any]) -> No
         polling_interval_of(trigger)
         row.trigger = trigger
     else:
-        recurrence_of(document.get("Recurrence")).first(utc_now())
+        now = utc_now()
+        # One that has no next moment is refused now, not when it is due.
+        recurrence_of(document.get("Recurrence")).after(now, now)
         row.recurrence = document["Recurrence"]
 
 

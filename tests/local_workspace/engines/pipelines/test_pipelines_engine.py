@@ -80,6 +80,10 @@ class Bench:
         with self.workspace.database.write() as session:
             execution.end_job(session, step_run_id, status)
 
+    def unfinished(self):
+        with self.workspace.database.read() as session:
+            return pipelines.unfinished_runs(session)
+
     def status(self, run_id):
         with self.workspace.database.read() as session:
             return run_history.get_run(session, run_id).status
@@ -180,3 +184,27 @@ def test_results_of_a_run_that_was_canceled_afterwards_are_taken(bench):
     step = bench.step(run, "0")
     assert step.reused_run_id == first
     assert step.outputs["out"]["path"] == f"azureml/{first}/out"
+
+
+def test_a_run_that_is_ended_in_run_history_begins_no_more_steps(bench):
+    with bench.server():
+        run = bench.submit()
+        first = bench.begins(run, "0")
+        with bench.workspace.database.write() as session:
+            run_history.set_status(session, run, "Canceled")
+        wait_until(lambda: bench.jobs.canceled == [first])
+        bench.end_step(first)
+        wait_until(lambda: run not in bench.unfinished())
+    assert bench.step(run, "1") is None
+
+
+def test_outputs_of_what_completed_are_known_after_a_bad_end(bench):
+    with bench.server():
+        run = bench.submit()
+        first = bench.begins(run, "0")
+    bench.end_step(first)
+    with bench.workspace.database.write() as session:
+        runs.request_cancel(session, run)
+    with bench.server():
+        wait_until(lambda: bench.status(run) == "Canceled")
+    assert bench.step(run, "0").outputs["out"]["path"] == f"azureml/{first}/out"

@@ -311,6 +311,31 @@ def test_other_work_is_done_again(bench, table):
     assert not reused(bench.run(bench.step("same", "", rate, **{**options, "allow_reuse": False})))
 
 
+def test_what_reads_a_place_that_was_written_again_is_done_again(bench):
+    number = PipelineParameter("number", default_value=1)
+    output = OutputFileDatasetConfig("out", destination=(bench.store, "same-place"))
+    write = bench.step(
+        "write",
+        "import sys; open(sys.argv[1] + '/x.txt', 'w').write(sys.argv[2])",
+        output,
+        number,
+        allow_reuse=True,
+    )
+    read = bench.step(
+        "read",
+        """
+        import sys
+        from azureml.core import Run
+        Run.get_context().log("read", int(open(sys.argv[1] + "/x.txt").read()))
+        """,
+        output.as_input("written"),
+        allow_reuse=True,
+    )
+    assert metrics_of(bench.run(write, read), "read") == {"read": 1}
+    again = bench.run(write, read, pipeline_parameters={"number": 2})
+    assert metrics_of(again, "read") == {"read": 2}
+
+
 def reused(run):
     (step,) = run.get_steps()
     assert step.get_status() == "Finished"

@@ -80,12 +80,33 @@ def test_the_time_of_day_stays_when_the_clocks_change():
     assert recurrence.after(before, NOW) == moment(2026, 10, 25, 7)
 
 
+@pytest.mark.parametrize("when", [moment(2026, 12, 1, 12, 0, 1), moment(2026, 10, 25, 1, 10, 1)])
+def test_minutes_pass_evenly_when_the_clocks_change(when):
+    recurrence = recurrence_of(
+        {
+            "Frequency": "Minute",
+            "Interval": 5,
+            "StartTime": "2026-07-01T00:00:00",
+            "TimeZone": "GMT Standard Time",
+        }
+    )
+    following = recurrence.after(when, NOW)
+    assert 0 < (following - when).total_seconds() <= 300
+
+
+def test_minutes_have_no_pattern():
+    document = {"Frequency": "Minute", "Interval": 1, "Schedule": {"Hours": [3]}}
+    with pytest.raises(BadRequest, match="belong to the frequencies Day and Week"):
+        recurrence_of(document).after(NOW, NOW)
+
+
 @pytest.mark.parametrize(
     ("document", "words"),
     [
         (None, "needs a 'Recurrence'"),
         ({"Frequency": "Year", "Interval": 1}, "'Frequency' is one of"),
         ({"Frequency": "Day", "Interval": 0}, "'Interval' must be"),
+        ({"Frequency": "Day", "Interval": 10**15}, "'Interval' must be"),
         ({"Frequency": "Day", "Interval": 1, "TimeZone": "Nowhere"}, "no time zone 'Nowhere'"),
         ({"Frequency": "Day", "Interval": 1, "StartTime": "soon"}, "'StartTime'"),
         ({"Frequency": "Day", "Interval": 1, "Schedule": {"Hours": [24]}}, "'Hours'"),
