@@ -110,6 +110,7 @@ def _work(benchmark: Benchmark, connection: Connection, log: str) -> None:
     try:
         connection.send(("rows", benchmark()))
     except Exception:
+        # Whatever it fails with is in its log; the others are measured all the same.
         traceback.print_exc()
     finally:
         sys.stdout.flush()

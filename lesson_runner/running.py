@@ -79,6 +79,7 @@ def _started(lesson: Lesson, variables: Mapping[str, str]) -> Iterator[subproces
     try:
         yield child
     except BaseException:
+        # Ctrl+C, above all: whatever ends this ends the lesson, and goes on.
         _end(child)
         raise
     finally:

@@ -175,6 +175,7 @@ class Engine(ABC):
         try:
             keys = list(self.unfinished())
         except Exception:
+            # Of an engine's own code and its database: neither may end the loop.
             _log.exception("The engine %s could not read its tables", self.name)
             with self._wake:
                 self._rescan_at = time.monotonic() + LONGEST_DELAY_SECONDS
@@ -191,7 +192,8 @@ class Engine(ABC):
         try:
             keys = list(self.heard(event))
         except Exception:
-            # What it concerns is found in the tables.
+            # Of an engine's own code, in the thread of whoever published: it is none of theirs.
+            # What the event concerns is found in the tables.
             _log.exception("The engine %s could not follow an event", self.name)
             self._rescan()
             return
@@ -246,7 +248,7 @@ class Engine(ABC):
             try:
                 self.fail(key, f"{type(error).__name__}: {error}")
             except Exception:
-                # It is failed again after the next delay: nothing is dropped.
+                # Whatever kept it from ending: it is failed again after the next delay.
                 _log.exception("The engine %s could not end %s", self.name, key)
             else:
                 with self._wake:

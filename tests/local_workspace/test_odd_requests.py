@@ -8,8 +8,6 @@ from urllib.parse import quote
 
 import pytest
 from odd_requests import (
-    MLFLOW,
-    NO_SNAPSHOT,
     ODD_BODIES,
     ODD_TEXTS,
     bodies_with_one_odd_part,
@@ -17,6 +15,8 @@ from odd_requests import (
     usual_body,
 )
 from starlette.testclient import TestClient
+from usual_mlflow_requests import MLFLOW
+from usual_requests import NO_SNAPSHOT
 
 from local_workspace import startup
 from local_workspace.identity.sign_in import SESSION_SECONDS, _sealed, cookie_name

@@ -166,6 +166,7 @@ class EnvironmentBuilder:
             (folder / _BUILD_LOG).write_text("\n".join(packages.said), encoding="utf-8")
             _write_stamp(folder, choice, packages.replaced)
         except BaseException:
+            # Whatever ended it half built, it is not to be taken for a whole one.
             shutil.rmtree(folder, ignore_errors=True)
             raise
 

@@ -79,6 +79,7 @@ class Steps:
                 if is_logged:
                     self.log(line)
         except BaseException:
+            # Whatever ends this, nobody waits for the program any more.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             raise

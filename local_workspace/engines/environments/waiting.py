@@ -79,7 +79,8 @@ class Wanted:
         try:
             self._log(line)
         except Exception:
-            # The trouble of one log is not that of the others who wait for the same build.
+            # A log is whatever its owner gave: the trouble of one is not that of the others who
+            # wait for the same build.
             _log.exception("A line about an environment could not be logged")
 
     def answer(self, choice: Choice) -> None:
